@@ -1,0 +1,230 @@
+"""Attaches the token to a request, and replays one refused request once (RFC 6750 §2.1, §3.1)."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+from requests.cookies import extract_cookies_to_jar
+from requests.utils import rewind_body
+
+from vathos.challenges import bearer_error
+from vathos.errors import InsecureTransportError, VathosError
+from vathos.pauses import Pauses
+from vathos.source import TokenSource
+from vathos.tokens import Instant, Token, now
+from vathos.urls import Origin, origin_of
+
+__all__ = ["BearerAuth"]
+
+log = logging.getLogger("vathos.auth")
+
+_UNAUTHORIZED = 401
+
+# Rations the renewals that a 401 forces, per identity: after one that did not help, the next waits.
+_pauses = Pauses()
+
+
+class BearerAuth(AuthBase):
+    """Puts `Authorization: Bearer …` on requests, in a session or as `auth=` of a single one.
+
+    A request that the API refuses with 401 is sent once more with another token, if its body can be
+    sent again. An API that refuses the other token too costs no further renewal for a pause that
+    grows from 5 s to 5 min.
+
+    With a bare `requests.get(url, auth=…)`, `requests` itself may put credentials of a netrc file
+    in place of the token when it follows a redirect; a `VathosSession` does not let it.
+
+    Args:
+        source: Where tokens come from.
+        origins: URLs whose origins (scheme, host, port) may get the token; other requests go out
+            without it. `None` for all.
+        clock: Reads the present moment.
+    """
+
+    def __init__(
+        self,
+        source: TokenSource,
+        *,
+        origins: Iterable[str] | None = None,
+        clock: Callable[[], Instant] = now,
+    ) -> None:
+        self.source = source
+        self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
+        self.clock = clock
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Attaches a token that works now; on a request that has one already, replaces it.
+
+        Args:
+            request: The prepared request; its header and hooks are changed.
+
+        Returns:
+            The same request.
+
+        Raises:
+            InsecureTransportError: If the token would travel over plain http to another machine.
+            VathosError: If no token can be had.
+        """
+        detach(request)
+        origin = origin_of(request.url or "")
+        if self.origins is not None and origin not in self.origins:
+            log.debug("no token for a foreign origin", extra={"vathos.origin": str(origin)})
+            return request
+        _require_secure(origin)
+        token = self.source.token()
+        _attach(request, token)
+        # In front, so that the caller's own hooks see the answer that counts.
+        request.hooks["response"].insert(0, _Replay(self, token))
+        return request
+
+    def __repr__(self) -> str:
+        return f"BearerAuth({self.source!r})"
+
+
+def attached(request: requests.PreparedRequest) -> bool:
+    """Tells whether a request carries a token of ours.
+
+    Args:
+        request: A prepared request.
+
+    Returns:
+        `True` if a `BearerAuth` has attached one.
+    """
+    return any(isinstance(hook, _Replay) for hook in request.hooks["response"])
+
+
+def detach(request: requests.PreparedRequest) -> None:
+    """Takes our token and our hook off a request; leaves what others put there.
+
+    Args:
+        request: The prepared request; its hooks are replaced, as copies of it share them.
+    """
+    ours = [hook for hook in request.hooks["response"] if isinstance(hook, _Replay)]
+    if ours:
+        others = [hook for hook in request.hooks["response"] if not isinstance(hook, _Replay)]
+        request.hooks = {**request.hooks, "response": others}
+        if any(hook.token_is_on(request) for hook in ours):
+            del request.headers["Authorization"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Replay:
+    """Response hook of one attachment: knows which token went out."""
+
+    auth: BearerAuth
+    token: Token
+
+    def __call__(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        if response.status_code != _UNAUTHORIZED or not self.token_is_on(response.request):
+            return response
+        if bearer_error(response.headers.get("WWW-Authenticate", "")) == "insufficient_scope":
+            return response
+        other = self._other_token()
+        if other is None:
+            return response
+        request = response.request.copy()
+        if not _rewound(request):
+            log.info(
+                "401 handed back: the body cannot be sent again; the next call has a new token"
+            )
+            return response
+        return self._resend(response, request, other, kwargs)
+
+    def token_is_on(self, request: requests.PreparedRequest) -> bool:
+        """Tells whether the request carries exactly this token: after a redirect it may not."""
+        return request.headers.get("Authorization") == _header(self.token)
+
+    def _other_token(self) -> Token | None:
+        """Finds a token to try instead; `None` if there is none."""
+        source = self.auth.source
+        try:
+            token = source.token()
+            if token.access_token == self.token.access_token:
+                if (pause := _pauses.left(source.name, self.auth.clock())) > 0:
+                    log.info("401 handed back: no renewal for another %.0f s", pause)
+                    return None
+                token = source.token(rejected=self.token)
+        except VathosError as error:
+            log.warning("401 handed back: no other token to be had: %s", error)
+            return None
+        return None if token.access_token == self.token.access_token else token
+
+    def _resend(
+        self,
+        response: requests.Response,
+        request: requests.PreparedRequest,
+        token: Token,
+        kwargs: dict[str, Any],
+    ) -> requests.Response:
+        """Sends the request again past the session's hooks, so that it happens only once."""
+        name, clock = self.auth.source.name, self.auth.clock
+        _drain(response)
+        _attach(request, token)
+        jar = request._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - as requests' own HTTPDigestAuth
+        extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call]
+        request.prepare_cookies(jar)
+        started = clock().boot
+        replayed: requests.Response = response.connection.send(request, **kwargs)
+        replayed.history.append(response)
+        replayed.request = request
+        replayed.elapsed = timedelta(seconds=clock().boot - started)
+        if replayed.status_code == _UNAUTHORIZED:
+            if _pauses.lengthen(name, clock()):
+                log.warning(
+                    "the API refuses a new token too (HTTP 401); likely it is meant for another "
+                    "audience or lacks a scope, or the API trusts another realm"
+                )
+        else:
+            _pauses.end(name)
+            log.debug("401 answered by a replay with another token")
+        return replayed
+
+
+def _header(token: Token) -> str:
+    return "Bearer " + token.access_token
+
+
+def _attach(request: requests.PreparedRequest, token: Token) -> None:
+    request.headers["Authorization"] = _header(token)
+
+
+def _require_secure(origin: Origin) -> None:
+    if not origin.is_secure:
+        raise InsecureTransportError(
+            f"{origin} is plain http: a token would be readable on the way; use https "
+            "(plain http is allowed to this machine's own loopback addresses only)"
+        )
+
+
+def _rewound(request: requests.PreparedRequest) -> bool:
+    """Puts the body back to its start; `False` if it cannot be sent again whole."""
+    if request.body is None or isinstance(request.body, str | bytes | bytearray):
+        return True
+    if not isinstance(request._body_position, int):  # noqa: SLF001 - where requests keeps it
+        return False
+    try:
+        rewind_body(request)
+    except (
+        requests.exceptions.UnrewindableBodyError,
+        io.UnsupportedOperation,
+        OSError,
+        ValueError,
+    ):
+        return False
+    return True
+
+
+def _drain(response: requests.Response) -> None:
+    """Reads the refused answer, so that its connection can serve the replay."""
+    try:
+        response.content  # noqa: B018 - reading is what it does
+    except (requests.RequestException, RuntimeError, OSError):
+        log.debug("the body of the 401 broke off")
+    response.close()

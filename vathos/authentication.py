@@ -1,0 +1,111 @@
+"""Gets bearer tokens for the Vathos API, one function for each kind of account.
+
+Both answer from this process's store while the token is good, so they may be called before every
+request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vathos.config import Settings, resolve
+from vathos.endpoint import TokenEndpoint
+from vathos.exchange import Transport
+from vathos.source import CachedSource
+from vathos.stores.base import TokenStore
+from vathos.stores.memory import process_store
+
+__all__ = ["get_client_token", "get_service_account_token"]
+
+
+def get_client_token(
+    client_id: str,
+    client_secret: str,
+    username: str,
+    password: str,
+    *,
+    token_url: str | None = None,
+    scope: str | Iterable[str] | None = None,
+    audience: str | None = None,
+    store: TokenStore | None = None,
+    timeout: float = 30.0,
+    verify: bool | str = True,
+) -> str:
+    """Gets a user token.
+
+    It uses the password grant (RFC 6749 §4.3), and the refresh token where the server gave one.
+
+    Args:
+        client_id: Client identifier.
+        client_secret: Client secret.
+        username: User name.
+        password: Password.
+        token_url: Keyword only. URL of the token endpoint; `VATHOS_TOKEN_URL`, else that of the
+            Vathos service.
+        scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
+        audience: Keyword only. Audience to ask for, where the server wants it.
+        store: Keyword only. Where the token is kept; this process's memory by default.
+        timeout: Keyword only. Seconds to wait at most.
+        verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
+
+    Returns:
+        The bearer token to pass in the authorization header.
+
+    Raises:
+        ConfigurationError: If an argument is malformed.
+        TokenRequestError: If the token endpoint gave no answer.
+        TokenResponseError: If the token endpoint refused; see its subclasses.
+    """
+    credentials = {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "username": username,
+        "password": password,
+    }
+    settings = resolve({**credentials, "token_url": token_url}, scope=scope, audience=audience)
+    return _token(settings, store, timeout, verify)
+
+
+def get_service_account_token(
+    client_id: str,
+    client_secret: str,
+    *,
+    token_url: str | None = None,
+    scope: str | Iterable[str] | None = None,
+    audience: str | None = None,
+    store: TokenStore | None = None,
+    timeout: float = 30.0,
+    verify: bool | str = True,
+) -> str:
+    """Retrieves a service account token.
+
+    It uses the client credentials grant (RFC 6749 §4.4).
+
+    Args:
+        client_id: Client identifier.
+        client_secret: Client secret.
+        token_url: Keyword only. URL of the token endpoint; `VATHOS_TOKEN_URL`, else that of the
+            Vathos service.
+        scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
+        audience: Keyword only. Audience to ask for, where the server wants it.
+        store: Keyword only. Where the token is kept; this process's memory by default.
+        timeout: Keyword only. Seconds to wait at most.
+        verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
+
+    Returns:
+        The bearer token to pass in the authorization header.
+
+    Raises:
+        ConfigurationError: If an argument is malformed.
+        TokenRequestError: If the token endpoint gave no answer.
+        TokenResponseError: If the token endpoint refused; see its subclasses.
+    """
+    credentials = {"client_id": client_id, "client_secret": client_secret}
+    settings = resolve({**credentials, "token_url": token_url}, scope=scope, audience=audience)
+    return _token(settings, store, timeout, verify)
+
+
+def _token(settings: Settings, store: TokenStore | None, timeout: float, verify: bool | str) -> str:
+    endpoint = TokenEndpoint(settings.token_url, transport=Transport(verify=verify))
+    source = CachedSource(settings.grant(), endpoint, store or process_store(), timeout=timeout)
+    return source.token().access_token

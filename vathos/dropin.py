@@ -1,0 +1,129 @@
+"""What `OAuth2Session` promises, answered from a token source where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from requests_oauthlib import OAuth2Session
+
+from vathos.errors import ConfigurationError
+from vathos.source import CachedSource
+from vathos.tokens import Instant, MalformedTokenError, Token
+
+__all__ = ["SourcedSession"]
+
+
+class SourcedSession(OAuth2Session):
+    """An `OAuth2Session` whose token lives in a token source; without one it is the parent.
+
+    Attributes:
+        clock: Reads the present moment.
+    """
+
+    _source: CachedSource | None
+    _is_plain: bool
+    clock: Callable[[], Instant]
+
+    @property
+    def token(self) -> dict[str, Any]:
+        """The token at hand as a dictionary, expired or not, without asking the server; or `{}`.
+
+        Setting it hands a token over that was bought elsewhere; setting `{}` forgets the token.
+        """
+        if self._source is None:
+            return OAuth2Session.token.fget(self)  # type: ignore[attr-defined, no-any-return]
+        current = self._source.current
+        return {} if current is None else current.as_dict()
+
+    @token.setter
+    def token(self, value: Mapping[str, Any]) -> None:
+        if self._source is None:
+            OAuth2Session.token.fset(self, value)  # type: ignore[attr-defined]
+        elif not value:
+            self._source.forget()
+        else:
+            try:
+                self._source.adopt(Token.from_dict(value, self.clock()))
+            except MalformedTokenError as error:
+                raise ConfigurationError(f"token cannot be used: {error}") from None
+
+    @property  # type: ignore[misc]  # the parent's setter makes no sense on a source
+    def access_token(self) -> str | None:
+        """The access token at hand, expired or not, without asking the server."""
+        if self._source is None:
+            return OAuth2Session.access_token.fget(self)  # type: ignore[attr-defined, no-any-return]
+        current = self._source.current
+        return None if current is None else current.access_token
+
+    def fetch_token(  # type: ignore[override]  # what is known needs no arguments
+        self, token_url: str | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Renews the token now, whatever is left of it; there is seldom a need to.
+
+        On a session without a grant of its own this is `OAuth2Session.fetch_token`.
+
+        Args:
+            token_url: May be left out; if given, it must be the session's.
+            **kwargs: Only for a session without a grant.
+
+        Returns:
+            The new token as a dictionary.
+
+        Raises:
+            ConfigurationError: If another token URL or further arguments are given.
+            VathosError: If no token can be had.
+        """
+        if self._source is None:
+            self._is_plain = True
+            return super().fetch_token(token_url, **kwargs)  # type: ignore[arg-type]
+        return self._renew("fetch_token", token_url, kwargs)
+
+    def refresh_token(  # type: ignore[override]  # what is known needs no arguments
+        self, token_url: str | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Renews the token now, as `fetch_token` does: by the refresh grant where one may work.
+
+        On a session without a grant of its own this is `OAuth2Session.refresh_token`.
+
+        Args:
+            token_url: May be left out; if given, it must be the session's.
+            **kwargs: Only for a session without a grant.
+
+        Returns:
+            The new token as a dictionary.
+
+        Raises:
+            ConfigurationError: If another token URL or further arguments are given.
+            VathosError: If no token can be had.
+        """
+        if self._source is None:
+            return super().refresh_token(token_url, **kwargs)  # type: ignore[arg-type]
+        return self._renew("refresh_token", token_url, kwargs)
+
+    def register_compliance_hook(self, hook_type: str, hook: Callable[..., Any]) -> None:
+        """Registers a hook that changes requests for a non-compliant provider.
+
+        Args:
+            hook_type: `protected_request`; the other types of `OAuth2Session` only on a session
+                without a grant of its own.
+            hook: The hook, as `OAuth2Session` takes it.
+
+        Raises:
+            ConfigurationError: If this session's token requests do not pass through such a hook.
+        """
+        if self._source is not None and hook_type != "protected_request":
+            raise ConfigurationError(
+                f"compliance hook {hook_type!r} cannot be used: the token requests of this session "
+                "hold to RFC 6749; use token_parameters= for extra fields"
+            )
+        super().register_compliance_hook(hook_type, hook)  # type: ignore[call-overload]
+
+    def _renew(self, name: str, token_url: str | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._source is not None  # noqa: S101 - both callers looked
+        if kwargs or token_url not in {None, self._source.endpoint.url}:
+            raise ConfigurationError(
+                f"{name}() of this session takes no arguments: its grant and token URL are known "
+                "since it was built"
+            )
+        return self._source.token(rejected=self._source.current).as_dict()

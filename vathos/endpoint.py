@@ -1,0 +1,227 @@
+"""One token request, one token response (RFC 6749 §3.2, §5)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote_plus
+
+from vathos.errors import (
+    ConfigurationError,
+    InvalidClientError,
+    InvalidGrantError,
+    TokenResponseError,
+)
+from vathos.exchange import MAX_BODY, Answer, Transport, post
+from vathos.grants import Grant, RefreshGrant, reveal
+from vathos.tokens import Instant, MalformedTokenError, Token, now
+from vathos.urls import origin_of
+
+__all__ = ["TokenEndpoint", "token_from"]
+
+_REFRESH_REFUSED = "the refresh token is expired, revoked or already used"
+_PERSON_REFUSED = (
+    "user name or password is wrong, or the user is disabled, not fully set up, or locked for a "
+    "while after wrong passwords (the server does not say which); check VATHOS_USERNAME and "
+    "VATHOS_PASSWORD or the arguments"
+)
+_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\uffff]+")
+
+
+class TokenEndpoint:
+    """Where grants are presented.
+
+    Args:
+        url: URL of the token endpoint.
+        transport: TLS, certificate and proxy settings; read anew at each request.
+        client_authentication: `client_secret_post` (in the form body) or `client_secret_basic`
+            (in the Authorization header), RFC 6749 §2.3.1.
+        clock: Reads the present moment.
+
+    Raises:
+        ConfigurationError: If the client authentication method is neither of the two.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: Transport | None = None,
+        client_authentication: str = "client_secret_post",
+        clock: Callable[[], Instant] = now,
+    ) -> None:
+        if client_authentication not in {"client_secret_post", "client_secret_basic"}:
+            raise ConfigurationError(
+                f"client_authentication is {client_authentication!r}; it must be "
+                "'client_secret_post' or 'client_secret_basic'"
+            )
+        self.url = url
+        self.transport = transport or Transport()
+        self.client_authentication = client_authentication
+        self.clock = clock
+
+    def request(self, grant: Grant | RefreshGrant, timeout: float) -> Token:
+        """Presents a grant, once.
+
+        Args:
+            grant: What to present.
+            timeout: Seconds for the whole exchange.
+
+        Returns:
+            The token.
+
+        Raises:
+            TokenRequestError: If there was no answer.
+            TokenResponseError: If the answer was not a usable token.
+        """
+        form, headers = self._authenticated(grant)
+        requested = self.clock()
+        answer = post(self.url, form, headers=headers, transport=self.transport, timeout=timeout)
+        return token_from(answer, grant, self.url, requested)
+
+    def _authenticated(self, grant: Grant | RefreshGrant) -> tuple[dict[str, str], dict[str, str]]:
+        """Adds the client authentication to the form or the header, never to both (§2.3)."""
+        form, secret = grant.form(), reveal(grant.client_secret)
+        if self.client_authentication == "client_secret_post":
+            return {**form, "client_id": grant.client_id, "client_secret": secret}, {}
+        # §2.3.1: form-urlencoded first, so that a colon in the client id survives.
+        pair = f"{quote_plus(grant.client_id)}:{quote_plus(secret)}"
+        return form, {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode("ascii")}
+
+    def __repr__(self) -> str:
+        return f"TokenEndpoint({self.url!r}, client_authentication={self.client_authentication!r})"
+
+
+def token_from(
+    answer: Answer, grant: Grant | RefreshGrant, endpoint: str, requested: Instant
+) -> Token:
+    """Reads an answer of the token endpoint.
+
+    Args:
+        answer: The answer.
+        grant: What was presented; its secrets are blotted out of the server's words.
+        endpoint: URL of the token endpoint, for the message.
+        requested: The moment before the token request left.
+
+    Returns:
+        The token.
+
+    Raises:
+        TokenResponseError: If it is not a usable token; the message says what to do.
+    """
+    payload, flaw = _decoded(answer)
+    if answer.status == HTTPStatus.OK and payload is not None:
+        try:
+            return Token.from_response(payload, requested)
+        except MalformedTokenError as error:
+            flaw = str(error)
+    words = {
+        name: _clean(payload.get(name), grant)
+        for name in ("error", "error_description", "error_uri")
+        if payload is not None
+    }
+    kind = {
+        "invalid_client": InvalidClientError,
+        "unauthorized_client": InvalidClientError,
+        "invalid_grant": InvalidGrantError,
+    }.get(words.get("error") or "", TokenResponseError)
+    said = " ".join(
+        filter(None, (words.get("error"), _in_brackets(words.get("error_description"))))
+    )
+    raise kind(
+        f"the token endpoint {endpoint} answered HTTP {answer.status}"
+        f"{' ' + said if said else ''}: {_remedy(answer, grant, kind, flaw, endpoint)}",
+        endpoint=endpoint,
+        status=answer.status,
+        retry_after=answer.headers.get("retry-after"),
+        **words,
+    )
+
+
+def _decoded(answer: Answer) -> tuple[dict[str, Any] | None, str]:
+    """Reads the JSON object of an answer, or says what is there instead."""
+    kind = answer.headers.get("content-type", "no content type").split(";")[0][:60]
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        return None, "it is compressed, although it was asked not to be"
+    if len(answer.body) > MAX_BODY:
+        return None, f"it is longer than {MAX_BODY} bytes"
+    if not answer.body.strip():
+        return None, "it is empty"
+    try:
+        payload = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None, f"it is {_clean_text(kind)}, not JSON (a maintenance, login or proxy page?)"
+    if not isinstance(payload, dict):
+        return None, f"it is a JSON {type(payload).__name__}, not an object"
+    return payload, ""
+
+
+def _remedy(
+    answer: Answer,
+    grant: Grant | RefreshGrant,
+    kind: type[TokenResponseError],
+    flaw: str,
+    endpoint: str,
+) -> str:
+    """Says in words what the answer means and what to do about it."""
+    status = answer.status
+    if kind is InvalidClientError:
+        return (
+            "client id or client secret is wrong, or the client may not use the "
+            f"{grant.grant_type} grant; check VATHOS_CLIENT_ID and VATHOS_CLIENT_SECRET "
+            "or the arguments"
+        )
+    if kind is InvalidGrantError:
+        return _REFRESH_REFUSED if isinstance(grant, RefreshGrant) else _PERSON_REFUSED
+    if status == HTTPStatus.NOT_FOUND:
+        auth = (
+            "'/auth' may be too much (Keycloak has none since version 17)"
+            if "/auth/" in endpoint
+            else "'/auth' may be missing before '/realms'"
+        )
+        return f"no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL): {auth}"
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "the proxy wants a login; check the proxy settings (proxies=, HTTPS_PROXY)"
+    if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
+        return (
+            f"it redirects to {_origin_text(answer.headers.get('location', ''))}, which was not "
+            "followed, because the secret would go along; set the token URL to its final address "
+            "(token_url=, VATHOS_TOKEN_URL)"
+        )
+    if status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "the authorization server is busy or broken; try again later"
+    if status >= HTTPStatus.BAD_REQUEST:
+        return "it was refused; check the credentials, the scope and the client's settings"
+    return f"this is not a token response: {flaw or 'its status is not 200'}"
+
+
+def _origin_text(location: str) -> str:
+    try:
+        return str(origin_of(location))
+    except ValueError:
+        return (
+            "another path of the same host" if location.startswith("/") else "nowhere in particular"
+        )
+
+
+def _in_brackets(text: str | None) -> str:
+    return f"({text})" if text else ""
+
+
+def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:
+    """Makes the server's words safe to log: short, one line, without what we sent it."""
+    if not isinstance(value, str):
+        return None
+    for secret in grant.secrets:
+        if secret.reveal():
+            value = value.replace(secret.reveal(), "***")
+    return _clean_text(value)
+
+
+def _clean_text(value: str) -> str:
+    # RFC 6749 §10.14; control characters would forge log lines and terminal output.
+    return _CONTROL.sub(" ", value)[:200]

@@ -1,0 +1,139 @@
+"""Every error this package raises, in one tree.
+
+```
+VathosError                    also a requests.RequestException
+├── ConfigurationError         something is missing, malformed or contradictory; also ValueError
+├── InsecureTransportError     refused for safety: a token would have left over plain http
+├── TokenRequestError          the token endpoint gave no answer; also requests.ConnectionError
+│   └── RenewalTimeout         no token in the time allowed; also requests.Timeout, TimeoutError
+├── TokenResponseError         the token endpoint answered, but not with a token (RFC 6749 §5.2)
+│   ├── InvalidClientError     client id or client secret is wrong: stop
+│   └── InvalidGrantError      user name, password or refresh token is no longer good: ask
+└── StoreError                 a token store could not be read or written
+```
+
+Catch `VathosError` for all of them, or `requests.RequestException` together with everything that
+an API call can raise.
+No error holds a secret, a token or a request that has one.
+"""
+
+from __future__ import annotations
+
+import requests
+
+__all__ = [
+    "ConfigurationError",
+    "InsecureTransportError",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "RenewalTimeout",
+    "StoreError",
+    "TokenRequestError",
+    "TokenResponseError",
+    "VathosError",
+]
+
+
+class VathosError(requests.RequestException):
+    """Base of every error of this package.
+
+    It is a `requests.RequestException`, so code that already handles failed requests handles it.
+    Its `request` and `response` are always `None`: those of a token request hold secrets.
+    """
+
+
+class ConfigurationError(VathosError, ValueError):
+    """Something is missing, malformed or contradictory; the message names it and the remedy."""
+
+
+class InsecureTransportError(VathosError):
+    """A token or a secret would have left over plain `http` to a host that is not loopback.
+
+    RFC 6749 §1.6 and RFC 6750 §5.3 ask for TLS.
+    """
+
+
+class TokenRequestError(VathosError, requests.ConnectionError):
+    """The token endpoint gave no usable answer: not reached, cut off, or too late.
+
+    Args:
+        message: What happened, and what to do.
+        endpoint: URL of the token endpoint.
+        sent: Whether the token request may have reached the server, so that it may have acted.
+
+    Attributes:
+        endpoint: URL of the token endpoint.
+        sent: `False` when the server certainly saw nothing (name not resolved, connection
+            refused, TLS not agreed), `True` when it may have acted.
+    """
+
+    def __init__(self, message: str, *, endpoint: str = "", sent: bool = False) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.sent = sent
+
+
+class RenewalTimeout(TokenRequestError, requests.Timeout, TimeoutError):  # noqa: N818 - as TimeoutError, Timeout
+    """No token within the time allowed: the server was too slow, or somebody else's renewal was."""
+
+
+class TokenResponseError(VathosError):
+    """The token endpoint answered, but not with a usable token (RFC 6749 §5.2).
+
+    Args:
+        message: What happened, and what to do.
+        endpoint: URL of the token endpoint.
+        status: HTTP status of the answer.
+        error: Error code of RFC 6749 §5.2, such as `invalid_grant`, or `None`.
+        error_description: The server's own words, cut to 200 characters, or `None`.
+        error_uri: A page about the error, or `None`.
+        retry_after: The `Retry-After` header as received, or `None`.
+
+    Attributes:
+        endpoint: URL of the token endpoint.
+        status: HTTP status of the answer.
+        error: Error code of RFC 6749 §5.2, such as `invalid_grant`, or `None`.
+        error_description: The server's own words, cut to 200 characters, or `None`.
+        error_uri: A page about the error, or `None`.
+        retry_after: The `Retry-After` header as received, or `None`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        endpoint: str = "",
+        status: int = 0,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.status = status
+        self.error = error
+        self.error_description = error_description
+        self.error_uri = error_uri
+        self.retry_after = retry_after
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server refused what was presented, so that asking again cannot help.
+
+        Judged by the status class, not by a list of error codes: a disabled service account
+        answers 401 `invalid_request`. 408 and 429 ask for another attempt.
+        """
+        return self.status // 100 == 4 and self.status not in {408, 429}  # noqa: PLR2004
+
+
+class InvalidClientError(TokenResponseError):
+    """The client id is unknown, its secret is wrong, or it may not use this grant."""
+
+
+class InvalidGrantError(TokenResponseError):
+    """The user name, password or refresh token is wrong, expired, revoked or locked."""
+
+
+class StoreError(VathosError):
+    """A token store could not be read or written; names the store, never the token."""

@@ -1,0 +1,195 @@
+"""One HTTP exchange with the token endpoint, under a deadline that holds.
+
+The timeouts of `requests` bound each read, not the exchange: a server that drips a byte a second
+keeps a caller for ever. Here the exchange runs on a thread of its own, the caller waits until the
+deadline, and then the socket is cut, which ends the thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from vathos.errors import RenewalTimeout
+from vathos.failures import failure, without_secrets
+
+__all__ = ["Answer", "Transport", "post"]
+
+MAX_BODY = 1024 * 1024
+"""Bytes of an answer that are read; a token response is some kilobytes."""
+
+_HEADERS = {
+    "Accept": "application/json",
+    # A 510 KiB gzip body unpacks to 512 MiB.
+    "Accept-Encoding": "identity",
+    # A connection idle for minutes is the one a load balancer has dropped; a POST on it is lost.
+    "Connection": "close",
+}
+
+
+@dataclass(slots=True)
+class Transport:
+    """How to reach servers: the settings of `requests.Session` that token requests share.
+
+    Attributes:
+        verify: Whether, or by which CA bundle, TLS certificates are verified.
+        cert: Client certificate, a path or a pair of paths.
+        proxies: Proxies by scheme.
+        trust_env: Whether proxies and CA bundle may come from the environment.
+    """
+
+    verify: Any = True
+    cert: Any = None
+    proxies: Any = field(default_factory=dict)
+    trust_env: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header fields, names in lower case.
+        body: At most `MAX_BODY + 1` bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def post(
+    url: str,
+    form: Mapping[str, str],
+    *,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
+    """Posts a form and reads the answer; follows no redirect and retries nothing.
+
+    Args:
+        url: Where to.
+        form: Form fields.
+        headers: Further header fields.
+        transport: TLS, certificate and proxy settings.
+        timeout: Seconds for the whole exchange, name resolution and body included.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        TokenRequestError: If there is none.
+        ConfigurationError: If the transport settings cannot be used.
+    """
+    wire = _Wire()
+    exchange: Future[Answer] = Future()
+
+    def work() -> None:
+        try:
+            exchange.set_result(_send(wire, url, form, headers, transport, timeout))
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+            exchange.set_exception(error)
+
+    threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
+    try:
+        error = exchange.exception(timeout)
+    except TimeoutError:
+        raise RenewalTimeout(
+            f"the token endpoint {url} gave no complete answer within {timeout:g} s",
+            endpoint=url,
+            sent=True,
+        ) from None
+    finally:
+        # After an answer this does nothing; after the deadline, or Ctrl-C, it ends the thread.
+        wire.cut()
+    if error is None:
+        return exchange.result()
+    raise failure(error, url) from without_secrets(error)
+
+
+class _Wire(HTTPAdapter):
+    """Remembers the sockets it opens, so that they can be cut from another thread."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._is_cut = False
+        super().__init__(max_retries=0)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        connection_class = pool.ConnectionCls
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            connection = connection_class(*args, **kwargs)
+            connect = connection.connect
+
+            def connect_and_remember() -> None:
+                connect()
+                self._sockets.append(connection.sock)
+                if self._is_cut:  # the deadline passed while it was connecting
+                    self.cut()
+
+            connection.connect = connect_and_remember
+            return connection
+
+        pool.ConnectionCls = watched
+        return pool
+
+    def cut(self) -> None:
+        """Shuts every socket down; whoever reads from one gets an end or an error at once."""
+        self._is_cut = True
+        for sock in self._sockets:
+            with contextlib.suppress(OSError, ValueError):
+                # Past SSLSocket.shutdown, which takes the TLS state away from the reading thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _send(
+    wire: _Wire,
+    url: str,
+    form: Mapping[str, str],
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
+    with requests.Session() as http:
+        http.trust_env = transport.trust_env
+        http.mount("https://", wire)
+        http.mount("http://", wire)
+        with http.post(
+            url,
+            data=dict(form),
+            headers={**_HEADERS, **headers},
+            # Not None: netrc would add a second client authentication (RFC 6749 §2.3).
+            auth=_unchanged,
+            allow_redirects=False,
+            stream=True,
+            timeout=timeout,
+            verify=transport.verify,
+            cert=transport.cert,
+            proxies=dict(transport.proxies),
+        ) as response:
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names, b"".join(_chunks(response.raw)))
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _chunks(raw: Any) -> Iterator[bytes]:
+    """Reads the body as it is on the wire, and no more of it than an honest answer has."""
+    size = 0
+    while size <= MAX_BODY and (chunk := raw.read(MAX_BODY + 1 - size, decode_content=False)):
+        size += len(chunk)
+        yield chunk

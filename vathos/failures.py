@@ -1,0 +1,120 @@
+"""What it means that a token request got no answer."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import requests
+import urllib3
+
+from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
+from vathos.urls import origin_of
+
+__all__ = ["failure", "without_secrets"]
+
+
+def failure(error: BaseException, url: str) -> Exception:
+    """Finds the error to raise for a failed exchange.
+
+    The order matters: TLS and proxy errors are `ConnectionError`s too, and a cut body is none.
+
+    Args:
+        error: What `requests` or `urllib3` raised.
+        url: URL of the token endpoint.
+
+    Returns:
+        The error, which says what happened and what to do.
+    """
+    host = str(origin_of(url))
+    if isinstance(error, requests.exceptions.ProxyError):
+        return TokenRequestError(
+            f"the proxy on the way to {host} refused or broke the connection; "
+            "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
+            endpoint=url,
+        )
+    if tls := _cause(error, ssl.SSLError, requests.exceptions.SSLError):
+        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "broken off"
+        return TokenRequestError(
+            f"TLS to {host} could not be agreed ({reason}); check the host name, this machine's "
+            "clock, and the CA bundle (verify=, REQUESTS_CA_BUNDLE)",
+            endpoint=url,
+        )
+    if _cause(error, urllib3.exceptions.NameResolutionError, socket.gaierror):
+        return TokenRequestError(
+            f"the host name of {host} could not be resolved; check the token URL "
+            "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",
+            endpoint=url,
+        )
+    return _late(error, url, host) or _broken(error, url, host)
+
+
+def _late(error: BaseException, url: str, host: str) -> RenewalTimeout | None:
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return RenewalTimeout(f"{host} could not be reached in time", endpoint=url)
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+        return RenewalTimeout(
+            f"the token endpoint {url} answered too late", endpoint=url, sent=True
+        )
+    return None
+
+
+def _broken(error: BaseException, url: str, host: str) -> Exception:
+    if refused := _cause(error, urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
+        words = [cause.strerror for cause in chain(refused) if isinstance(cause, OSError)]
+        return TokenRequestError(
+            f"{host} could not be reached ({next(filter(None, words), 'connection refused')}); is "
+            "the authorization server running, and is the token URL right (token_url=, "
+            "VATHOS_TOKEN_URL)?",
+            endpoint=url,
+        )
+    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
+        innermost = list(chain(error))[-1]
+        return TokenRequestError(
+            f"the connection to the token endpoint {url} broke before the answer was complete "
+            f"({type(innermost).__name__})",
+            endpoint=url,
+            sent=True,
+        )
+    if isinstance(error, OSError):  # requests' word for a CA bundle or certificate that is missing
+        return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
+    return TokenRequestError(
+        f"the token request to {host} failed ({type(error).__name__})", endpoint=url
+    )
+
+
+def without_secrets(error: BaseException) -> BaseException:
+    """Keeps a cause's words, but neither its frames nor its request: both hold the form body.
+
+    Args:
+        error: The cause; it and all that led to it are changed.
+
+    Returns:
+        The same exception.
+    """
+    for cause in chain(error):
+        cause.__traceback__ = None
+        if isinstance(cause, requests.RequestException):
+            cause.request = cause.response = None
+    return error
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Walks from an exception to what led to it.
+
+    Args:
+        error: The exception.
+
+    Yields:
+        The exception first, the innermost cause last.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    return next((cause for cause in chain(error) if isinstance(cause, kinds)), None)

@@ -1,0 +1,238 @@
+"""What is presented to get a token, as pure data: the grants of RFC 6749 §4.3, §4.4 and §6."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+__all__ = [
+    "ClientCredentialsGrant",
+    "Grant",
+    "PasswordGrant",
+    "RefreshGrant",
+    "Secret",
+    "reveal",
+    "scope_text",
+]
+
+
+class Secret:
+    """A string that has no string form: it cannot be logged, formatted or shown by accident.
+
+    Args:
+        value: The secret itself.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the secret, for the one line that sends it.
+
+        Returns:
+            The secret in clear.
+        """
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+
+def reveal(value: Secret | str) -> str:
+    """Returns a secret in clear, for the one line that sends it.
+
+    Args:
+        value: A secret, wrapped or not.
+
+    Returns:
+        The plain string.
+    """
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _secret(value: Secret | str) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def scope_text(scope: str | Iterable[str] | None) -> str:
+    """Writes a scope as RFC 6749 §3.3 does.
+
+    Args:
+        scope: Space separated text, or an iterable of scope names, or `None`.
+
+    Returns:
+        The names, space separated, in the order given; empty if there is none.
+    """
+    if scope is None:
+        return ""
+    return " ".join(scope.split() if isinstance(scope, str) else scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentialsGrant:
+    """A service account: a device or an organization asks in its own name (RFC 6749 §4.4).
+
+    Attributes:
+        client_id: Client identifier (§2.2).
+        client_secret: Client secret (§2.3.1); a plain string is wrapped in a `Secret`.
+        scope: Space separated scope names (§3.3); empty for the server's default.
+        audience: Whom the token is for, where the server asks for it; `None` to leave it out.
+        parameters: Extra token request parameters, repeated at each renewal.
+    """
+
+    grant_type: ClassVar[str] = "client_credentials"
+
+    client_id: str
+    client_secret: Secret | str
+    scope: str = ""
+    audience: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "client_secret", _secret(self.client_secret))
+        object.__setattr__(self, "parameters", dict(self.parameters))
+
+    @property
+    def user(self) -> str | None:
+        """The resource owner's name; `None`, as a service account acts for itself."""
+        return None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that takes part in buying the token."""
+        return (_secret(self.client_secret),)
+
+    def form(self) -> dict[str, str]:
+        """Builds the token request (§4.4.2), without the client authentication.
+
+        Returns:
+            Form fields.
+        """
+        return {"grant_type": self.grant_type, **_common_fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordGrant:
+    """A natural person, by user name and password (RFC 6749 §4.3).
+
+    RFC 9700 §2.4 advises against this grant; a service account is the better choice where no person
+    has to be named.
+
+    Attributes:
+        client_id: Client identifier (§2.2).
+        client_secret: Client secret (§2.3.1); a plain string is wrapped in a `Secret`.
+        username: The person's user name.
+        password: The person's password; a plain string is wrapped in a `Secret`.
+        scope: Space separated scope names (§3.3); empty for the server's default.
+        audience: Whom the token is for, where the server asks for it; `None` to leave it out.
+        parameters: Extra token request parameters, repeated at each renewal.
+    """
+
+    grant_type: ClassVar[str] = "password"
+
+    client_id: str
+    client_secret: Secret | str
+    username: str
+    password: Secret | str
+    scope: str = ""
+    audience: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "client_secret", _secret(self.client_secret))
+        object.__setattr__(self, "password", _secret(self.password))
+        object.__setattr__(self, "parameters", dict(self.parameters))
+
+    @property
+    def user(self) -> str | None:
+        """The resource owner's name."""
+        return self.username
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that takes part in buying the token."""
+        return (_secret(self.client_secret), _secret(self.password))
+
+    def form(self) -> dict[str, str]:
+        """Builds the token request (§4.3.2), without the client authentication.
+
+        Returns:
+            Form fields.
+        """
+        return {
+            "grant_type": self.grant_type,
+            "username": self.username,
+            "password": reveal(self.password),
+            **_common_fields(self),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshGrant:
+    """A refresh token presented for a new access token (RFC 6749 §6).
+
+    Attributes:
+        original: The grant that bought the token; its client authenticates.
+        refresh_token: The refresh token; a plain string is wrapped in a `Secret`.
+    """
+
+    grant_type: ClassVar[str] = "refresh_token"
+
+    original: ClientCredentialsGrant | PasswordGrant
+    refresh_token: Secret | str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refresh_token", _secret(self.refresh_token))
+
+    @property
+    def client_id(self) -> str:
+        """Client identifier of the original grant."""
+        return self.original.client_id
+
+    @property
+    def client_secret(self) -> Secret | str:
+        """Client secret of the original grant."""
+        return self.original.client_secret
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that takes part in buying the token."""
+        return (*self.original.secrets, _secret(self.refresh_token))
+
+    def form(self) -> dict[str, str]:
+        """Builds the token request, without the client authentication.
+
+        The scope is left out: then the server grants what it granted before (§6).
+
+        Returns:
+            Form fields.
+        """
+        fields = {
+            "grant_type": self.grant_type,
+            "refresh_token": reveal(self.refresh_token),
+            **_common_fields(self.original),
+        }
+        fields.pop("scope", None)
+        return fields
+
+
+Grant: TypeAlias = ClientCredentialsGrant | PasswordGrant
+"""A grant that can buy a token on its own, as opposed to a refresh."""
+
+
+def _common_fields(grant: Grant) -> dict[str, str]:
+    fields = dict(grant.parameters)
+    if grant.scope:
+        fields["scope"] = grant.scope
+    if grant.audience is not None:
+        fields["audience"] = grant.audience
+    return fields

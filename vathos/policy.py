@@ -1,0 +1,66 @@
+"""When a token counts as fresh, stale or expired: a pure function of the token and the moment."""
+
+from __future__ import annotations
+
+import enum
+import random
+from dataclasses import dataclass, field
+
+from vathos.tokens import Instant, Token
+
+__all__ = ["Freshness", "RenewalPolicy"]
+
+
+class Freshness(enum.Enum):
+    """How far a token is in its life.
+
+    Attributes:
+        FRESH: Use it.
+        STALE: It still works; renew it now, before anyone has to wait.
+        EXPIRED: Do not use it; whoever needs a token waits for the renewal.
+    """
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalPolicy:
+    """Margins as shares of the lifetime, so that a token of 2 s works as well as one of 12 h.
+
+    Attributes:
+        stale_share: Share of the lifetime after which a token is stale, at the earliest.
+        jitter: Share of the lifetime by which that moment is moved back, times `position`.
+        expired_share: Share of the lifetime, before its end, from which the token is expired: it
+            would die on its way to the API.
+        expired_cap: Upper bound of that margin in seconds.
+        position: Where in the jitter this policy stands, 0 to 1; random, so that a fleet does not
+            renew in step.
+    """
+
+    stale_share: float = 0.8
+    jitter: float = 0.08
+    expired_share: float = 0.05
+    expired_cap: float = 10.0
+    position: float = field(default_factory=random.random)
+
+    def state(self, token: Token, at: Instant) -> Freshness:
+        """Judges a token.
+
+        Args:
+            token: The token.
+            at: The moment to judge at.
+
+        Returns:
+            Fresh, stale or expired. A token of unknown lifetime is fresh: only the API can tell.
+        """
+        lifetime = token.lifetime
+        if lifetime is None:
+            return Freshness.FRESH
+        left = token.seconds_left(at)
+        if left <= min(lifetime * self.expired_share, self.expired_cap):
+            return Freshness.EXPIRED
+        if left <= lifetime * (1 - self.stale_share - self.jitter * self.position):
+            return Freshness.STALE
+        return Freshness.FRESH

@@ -1,0 +1,351 @@
+"""The session: a `requests.Session` whose requests always carry a token that works."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import requests
+
+from vathos.auth import BearerAuth, attached, detach
+from vathos.config import checked_origins, resolve
+from vathos.dropin import SourcedSession
+from vathos.endpoint import TokenEndpoint
+from vathos.errors import ConfigurationError
+from vathos.exchange import Transport
+from vathos.policy import RenewalPolicy
+from vathos.source import CachedSource
+from vathos.stores.base import TokenStore
+from vathos.stores.memory import process_store
+from vathos.tokens import Instant, Token, now
+from vathos.urls import is_absolute, join
+
+__all__ = ["VathosSession"]
+
+_DECIDED = "_vathos_decided"
+
+# Parameters that only a plain OAuth2Session takes; with one of them the parent's ways are used.
+_PLAIN = frozenset(
+    {"client", "auto_refresh_url", "auto_refresh_kwargs", "redirect_uri", "state", "pkce"}
+)
+
+
+def _inert(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Changes nothing; where `None` would let netrc in."""
+    return request
+
+
+@dataclasses.dataclass(slots=True)
+class _Shared(Transport):
+    """What the session and its token source both use, so that neither has to hold the other."""
+
+    token_updater: Callable[[dict[str, Any]], object] | None = None
+
+    def renewed(self, token: Token) -> None:
+        if self.token_updater is not None:
+            self.token_updater(token.as_dict())
+
+
+def _shared_attribute(name: str) -> Any:
+    def read(session: VathosSession) -> Any:
+        return getattr(session._shared, name)  # noqa: SLF001 - a part of this class
+
+    def write(session: VathosSession, value: Any) -> None:
+        setattr(session._shared, name, value)  # noqa: SLF001
+
+    return property(read, write)
+
+
+class VathosSession(SourcedSession):
+    """A `requests.Session` that attaches a valid access token to every request.
+
+    With user name and password it uses the password grant (RFC 6749 §4.3), else client credentials
+    (§4.4). What is not given is read from `VATHOS_CLIENT_ID`, `VATHOS_CLIENT_SECRET`,
+    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`. Nothing is
+    fetched before the first request; if a credential is missing, that request raises
+    `ConfigurationError`.
+
+    It may be used from many threads, and pickled (the pickle holds the secrets and the token).
+    An `auth=` given to a single request wins over the token, which is then not sent.
+
+    Built with `client=`, `redirect_uri=` or another parameter that only `OAuth2Session` has, it is
+    a plain `OAuth2Session`.
+
+    Args:
+        client_id: Client identifier.
+        client_secret: Client secret.
+        username: User name of a natural person, or `None` for a service account.
+        password: The person's password.
+        base_url: Base URL of the API, below which relative paths go; by default
+            `https://api.vathos.net/v1`.
+        token_url: URL of the token endpoint.
+        scope: Scope to ask for, text or names; the server's default if left out.
+        audience: Audience to ask for, where the server wants it.
+        store: Where tokens are kept; by default in this process, shared by all its sessions.
+        origins: URLs whose origins may get the token, or `"*"` for all. By default the origin of
+            the base URL if that was given, else all.
+        timeout: Seconds for API requests that name no timeout themselves, as `requests` takes
+            them; `None` waits for ever, as `requests` does.
+        token_timeout: Seconds a request waits for a token at most.
+        policy: When a token is renewed.
+        client_authentication: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
+        token_parameters: Extra fields for the token request, repeated at each renewal.
+        token_updater: Called with the token dictionary after each renewal this session made.
+        clock: Reads the present moment.
+        **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
+            `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
+
+    Raises:
+        ConfigurationError: If a value is malformed; the message names it.
+    """
+
+    __attrs__ = [  # noqa: RUF012 - the parent's word for what pickle keeps, in this order
+        "_shared",
+        *requests.Session.__attrs__,
+        *("_settings", "_source", "_bearer", "_is_plain", "timeout", "clock"),
+        *("_client", "_scope", "redirect_uri", "state", "_state", "_pkce", "compliance_hook"),
+        *("auto_refresh_url", "auto_refresh_kwargs"),
+    ]
+
+    verify = _shared_attribute("verify")
+    cert = _shared_attribute("cert")
+    proxies = _shared_attribute("proxies")
+    trust_env = _shared_attribute("trust_env")
+    token_updater = _shared_attribute("token_updater")
+
+    def __init__(
+        self,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        base_url: str | None = None,
+        token_url: str | None = None,
+        scope: str | Iterable[str] | None = None,
+        audience: str | None = None,
+        store: TokenStore | None = None,
+        origins: str | Iterable[str] | None = None,
+        timeout: float | tuple[float | None, float | None] | None = None,
+        token_timeout: float = 30.0,
+        policy: RenewalPolicy | None = None,
+        client_authentication: str = "client_secret_post",
+        token_parameters: Mapping[str, str] | None = None,
+        token_updater: Callable[[dict[str, Any]], object] | None = None,
+        clock: Callable[[], Instant] = now,
+        **oauth: Any,
+    ) -> None:
+        if unknown := oauth.keys() - _PLAIN - {"token"}:
+            raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
+        if store is not None and not isinstance(store, TokenStore):
+            raise ConfigurationError(
+                f"store must be a TokenStore such as MemoryStore(), not {type(store).__name__}"
+            )
+        self._shared = _Shared()
+        self._source = None
+        self._bearer: BearerAuth | None = None
+        self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
+        self.timeout = timeout
+        self.clock = clock
+        self._settings = resolve(
+            {
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "username": username,
+                "password": password,
+                "base_url": base_url,
+                "token_url": token_url,
+            },
+            scope=scope,
+            audience=audience,
+            parameters=token_parameters,
+            environ={} if self._is_plain else None,
+        )
+        token = oauth.get("token")
+        super().__init__(
+            self._settings.client_id, scope=scope, token_updater=token_updater, **oauth
+        )
+        self.auth = _inert
+        if self._is_plain or self._settings.missing:
+            return
+        self._source = CachedSource(
+            self._settings.grant(),
+            TokenEndpoint(
+                self._settings.token_url,
+                transport=self._shared,
+                client_authentication=client_authentication,
+                clock=clock,
+            ),
+            process_store() if store is None else store,
+            policy=policy,
+            timeout=token_timeout,
+            clock=clock,
+            on_renewed=self._shared.renewed,
+        )
+        if origins is None and self._settings.base_url_is_explicit:
+            origins = self._settings.base_url
+        self._bearer = BearerAuth(
+            self._source,
+            origins=None if origins is None else checked_origins(origins),
+            clock=clock,
+        )
+        if token:
+            self.token = token
+
+    @property
+    def base_url(self) -> str:
+        """Base URL of the API; relative paths go below it."""
+        return self._settings.base_url
+
+    def request(  # type: ignore[override]  # the positional order of requests.Session, not the parent's
+        self,
+        method: str,
+        url: str | bytes,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        cookies: Any = None,
+        files: Any = None,
+        auth: Any = None,
+        timeout: Any = None,
+        allow_redirects: bool = True,
+        proxies: Any = None,
+        hooks: Any = None,
+        stream: bool | None = None,
+        verify: Any = None,
+        cert: Any = None,
+        json: Any = None,
+        *,
+        withhold_token: bool = False,
+        **oauth: Any,
+    ) -> requests.Response:
+        """Sends a request with a valid token; takes what `requests.Session.request` takes.
+
+        Args:
+            method: HTTP method.
+            url: Absolute URL, or a path below the base URL.
+            params: Query parameters.
+            data: Form fields, bytes or a file for the body.
+            headers: Header fields; the mapping is not written to.
+            cookies: Cookies for this request.
+            files: Files for a multipart body.
+            auth: Authentication for this request in place of the token.
+            timeout: Seconds, or a pair for connecting and reading; the session's by default.
+            allow_redirects: Whether redirects are followed. The token never goes to another host.
+            proxies: Proxies by scheme.
+            hooks: Response hooks.
+            stream: Whether the body is left unread.
+            verify: Whether, or by which CA bundle, the TLS certificate is verified.
+            cert: Client certificate.
+            json: JSON value for the body.
+            withhold_token: Keyword only: send this one without the token, as `OAuth2Session` does.
+            **oauth: Further parameters of `OAuth2Session.request`.
+
+        Returns:
+            The response.
+
+        Raises:
+            ConfigurationError: If a credential is missing.
+            InsecureTransportError: If the token would travel over plain http to another machine.
+            TokenRequestError: If no token could be had, as the token endpoint gave no answer.
+            TokenResponseError: If no token could be had, as the token endpoint refused.
+        """
+        rest: dict[str, Any] = {
+            "params": params,
+            "cookies": cookies,
+            "files": files,
+            "auth": auth,
+            "timeout": self.timeout if timeout is None else timeout,
+            "allow_redirects": allow_redirects,
+            "proxies": proxies,
+            "hooks": hooks,
+            "stream": stream,
+            "verify": verify,
+            "cert": cert,
+            "json": json,
+        }
+        url = url.decode() if isinstance(url, bytes) else str(url)
+        if self._source is None:
+            self._require_credentials()
+            rest |= {"withhold_token": withhold_token, **oauth}
+            return super().request(method, url, data=data, headers=headers, **rest)
+        if not is_absolute(url):
+            url = join(self.base_url, url)
+        if withhold_token and auth is None:
+            rest["auth"] = _inert
+        elif not withhold_token:
+            for hook in self.compliance_hook["protected_request"]:
+                url, headers, data = hook(url, headers, data)
+        # Past the parent, which would attach a token of its own and log it.
+        return requests.Session.request(self, method, url, data=data, headers=headers, **rest)
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepares a request with the session's settings; `send` attaches the token.
+
+        Args:
+            request: The request; a relative URL goes below the base URL.
+
+        Returns:
+            The prepared request, which may be sent many times.
+        """
+        if self._source is not None and not is_absolute(str(request.url)):
+            request.url = join(self.base_url, str(request.url))
+        prepared = super().prepare_request(request)
+        if request.auth or (self.auth and self.auth is not _inert):
+            _decide(prepared)
+        return prepared
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Sends a prepared request, with a token that is valid now.
+
+        Args:
+            request: The prepared request. One that was prepared with an `auth` of its own keeps
+                that.
+            **kwargs: As `requests.Session.send` takes them.
+
+        Returns:
+            The response.
+
+        Raises:
+            VathosError: If no token can be had.
+        """
+        kwargs.setdefault("timeout", self.timeout)
+        if isinstance(request, requests.PreparedRequest) and not getattr(request, _DECIDED, False):
+            if self._bearer is not None:
+                self._bearer(request)
+            else:
+                self._require_credentials()
+        return super().send(request, **kwargs)
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Decides what a redirected request may carry; called by `requests` on every hop.
+
+        The token stays with its scheme, host and port. netrc is not asked, unlike in `requests`,
+        where it replaces the token even on the same host.
+
+        Args:
+            prepared_request: The request that follows the redirect.
+            response: The redirect.
+        """
+        if self._source is None:
+            super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+            return
+        old, new = response.request.url, prepared_request.url
+        leaves = self.should_strip_auth(old, new)  # type: ignore[no-untyped-call]
+        if leaves or not attached(response.request):
+            detach(prepared_request)
+            _decide(prepared_request)
+        if leaves:
+            prepared_request.headers.pop("Authorization", None)
+
+    def _require_credentials(self) -> None:
+        if not self._is_plain and not self.token:
+            self._settings.grant()
+
+
+def _decide(request: requests.PreparedRequest) -> None:
+    """Marks that what a request carries is settled; `send` leaves it alone."""
+    setattr(request, _DECIDED, True)

@@ -1,0 +1,95 @@
+"""Tokens in this process's memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from contextlib import AbstractContextManager
+
+from vathos.identity import Identity
+from vathos.locks import KeyedLock
+from vathos.tokens import Token
+
+__all__ = ["MemoryStore", "process_store"]
+
+
+class MemoryStore:
+    """Keeps tokens as long as the process lives; safe for threads.
+
+    Args:
+        capacity: How many identities it holds; beyond that the one saved longest ago is forgotten,
+            so that a service that checks many people's passwords does not grow for ever.
+    """
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self._capacity = capacity
+        self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
+        self._tokens: OrderedDict[str, Token] = OrderedDict()
+        self._locks = KeyedLock()
+
+    def load(self, identity: Identity) -> Token | None:
+        """Looks a token up.
+
+        Args:
+            identity: Whose token.
+
+        Returns:
+            The token last saved, or `None`.
+        """
+        return self._tokens.get(identity.key)
+
+    def save(self, identity: Identity, token: Token) -> None:
+        """Keeps a token in place of the one before.
+
+        Args:
+            identity: Whose token.
+            token: The token.
+        """
+        with self._guard:
+            self._tokens[identity.key] = token
+            self._tokens.move_to_end(identity.key)
+            if len(self._tokens) > self._capacity:
+                self._tokens.popitem(last=False)
+
+    def delete(self, identity: Identity) -> None:
+        """Forgets a token, if there is one.
+
+        Args:
+            identity: Whose token.
+        """
+        with self._guard:
+            self._tokens.pop(identity.key, None)
+
+    def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
+        """Serialises renewals among the threads of this process.
+
+        Args:
+            identity: Whose renewal.
+            timeout: Seconds to wait for the lock.
+
+        Returns:
+            A context manager that holds the lock; entering it raises `TimeoutError` when late.
+        """
+        return self._locks.hold(identity.key, timeout)
+
+    def __repr__(self) -> str:
+        return f"MemoryStore({len(self._tokens)} of {self._capacity})"
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Memory does not travel between processes: the default store becomes the default store
+        # there, any other one an empty one.
+        if self is _PROCESS_STORE:
+            return (process_store, ())
+        return (type(self), (self._capacity,))
+
+
+def process_store() -> MemoryStore:
+    """Returns the store that all sessions of this process share unless told otherwise.
+
+    Returns:
+        Always the same store.
+    """
+    return _PROCESS_STORE
+
+
+_PROCESS_STORE = MemoryStore()

@@ -1,0 +1,263 @@
+"""The access token as a value, with its expiry timestamps (RFC 6749 §5.1).
+
+A `Token` is never edited and never emptied: a renewal makes a new one, and the new one replaces the
+old one as a whole.
+
+Two clocks decide when it has expired, and the earlier one wins: the wall clock, which a person or
+NTP may set, and the boot clock, which nobody sets and which goes on while the machine is suspended.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+__all__ = ["Instant", "MalformedTokenError", "Token", "now"]
+
+# RFC 6750 §2.1 names the characters of a bearer token; servers use a few more. What must never
+# pass is anything that ends a header line or is not visible ASCII.
+_HEADER_SAFE = re.compile(r"[!-~]+")
+
+# Linux stops CLOCK_MONOTONIC in suspend, and macOS does so for time.monotonic(); a token dies
+# while the machine sleeps.
+_SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", None) or (
+    getattr(time, "CLOCK_MONOTONIC", None) if sys.platform == "darwin" else None
+)
+
+
+class Instant(NamedTuple):
+    """One moment, read from two clocks.
+
+    Attributes:
+        wall: Unix timestamp (seconds, UTC). May be set, forwards and backwards.
+        boot: Seconds since some fixed moment, suspend included. Never set; meaningless on
+            another machine.
+    """
+
+    wall: float
+    boot: float
+
+
+def now() -> Instant:
+    """Reads the system's clocks.
+
+    Returns:
+        The present moment.
+    """
+    boot = time.monotonic() if _SLEEPLESS is None else time.clock_gettime(_SLEEPLESS)
+    return Instant(time.time(), boot)
+
+
+class MalformedTokenError(ValueError):
+    """An answer of the token endpoint is not a token response; the message says why, without it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token:
+    """An access token and what is known of its life.
+
+    Its string form shows no secret.
+
+    Attributes:
+        access_token: The token itself. Treat it like a password.
+        expires_at: Unix timestamp (seconds, UTC) counted from the moment before the token request
+            left, or `None` if the server named no lifetime (used until the API refuses it).
+        scope: The scope the server granted, space separated, or `None` if it did not say.
+        refresh_token: The refresh token that came with it (RFC 6749 §6), or `None`.
+        refresh_expires_at: Unix timestamp (seconds, UTC) of the refresh token's end, or `None`
+            if unknown.
+        issued_at: Unix timestamp (seconds, UTC) of the moment before the token request left.
+        issued_boot: The same moment on the boot clock of the machine that obtained the token, or
+            `None` if it came from elsewhere.
+    """
+
+    access_token: str
+    expires_at: float | None = None
+    scope: str | None = None
+    refresh_token: str | None = None
+    refresh_expires_at: float | None = None
+    issued_at: float = 0.0
+    issued_boot: float | None = None
+
+    @classmethod
+    def from_response(cls, answer: Mapping[str, Any], requested: Instant) -> Token:
+        """Reads a token response (RFC 6749 §5.1); members it does not know are ignored.
+
+        A lifetime that is not a positive, finite number is unknown, never an error. Without
+        `expires_in`, the lifetime is taken from a JWT's `exp` and `iat`. `refresh_expires_in: 0`
+        means "unknown", as Keycloak uses it.
+
+        Args:
+            answer: The decoded JSON object.
+            requested: The moment before the token request left.
+
+        Returns:
+            The token.
+
+        Raises:
+            MalformedTokenError: If there is no usable access token, or its type is not Bearer
+                (RFC 6749 §7.1: a token of unknown type must not be used).
+        """
+        access_token = _token_text(answer, "access_token")
+        if access_token is None:
+            raise MalformedTokenError("it has no access_token")
+        kind = answer.get("token_type", "Bearer")
+        if not isinstance(kind, str) or kind.lower() != "bearer":
+            raise MalformedTokenError(f"its token_type is {str(kind)[:40]!r}, not Bearer")
+        lifetime = _seconds(answer.get("expires_in")) or _jwt_lifetime(access_token)
+        return cls(
+            access_token=access_token,
+            expires_at=_after(requested, lifetime),
+            scope=_scope(answer.get("scope")),
+            refresh_token=_token_text(answer, "refresh_token"),
+            refresh_expires_at=_after(requested, _seconds(answer.get("refresh_expires_in"))),
+            issued_at=requested.wall,
+            issued_boot=requested.boot,
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], at: Instant) -> Token:
+        """Takes over a token dictionary as `requests_oauthlib` and `as_dict` write it.
+
+        Args:
+            values: A mapping with `access_token` and, if known, `expires_at` (Unix timestamp).
+            at: The present moment.
+
+        Returns:
+            The token; without `expires_at`, its `expires_in` counts from `at`.
+
+        Raises:
+            MalformedTokenError: If there is no usable access token, or its type is not Bearer.
+        """
+        token = cls.from_response(values, at)
+        expires_at = _seconds(values.get("expires_at"))
+        if expires_at is None:
+            return token
+        # How old it is nobody knows; its life is taken to start now.
+        return replace(token, expires_at=expires_at)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Writes the token as the dictionary that `requests_oauthlib` calls a token.
+
+        Returns:
+            `access_token` and `token_type`; `expires_at` (Unix timestamp, UTC), `refresh_token` and
+            `scope` (a list) where known. It holds the secrets in clear.
+        """
+        values: dict[str, Any] = {"access_token": self.access_token, "token_type": "Bearer"}
+        if self.expires_at is not None:
+            values["expires_at"] = self.expires_at
+        if self.refresh_token is not None:
+            values["refresh_token"] = self.refresh_token
+        if self.scope is not None:
+            values["scope"] = self.scope.split()
+        return values
+
+    @property
+    def lifetime(self) -> float | None:
+        """The whole life in seconds, from before the token request; `None` if unknown."""
+        return None if self.expires_at is None else self.expires_at - self.issued_at
+
+    def seconds_left(self, at: Instant) -> float:
+        """Tells how long the access token still works, by the clock that says less.
+
+        Args:
+            at: The moment to judge at.
+
+        Returns:
+            Seconds, negative once expired, `inf` if the lifetime is unknown.
+        """
+        return self._left(self.expires_at, at)
+
+    def may_refresh(self, at: Instant) -> bool:
+        """Tells whether a refresh grant (RFC 6749 §6) is worth trying.
+
+        Args:
+            at: The moment to judge at.
+
+        Returns:
+            `True` if there is a refresh token that is not known to have expired.
+        """
+        return self.refresh_token is not None and self._left(self.refresh_expires_at, at) > 0
+
+    def keeping_refresh_token_of(self, older: Token) -> Token:
+        """Carries the refresh token over when a refresh answered without a new one (RFC 6749 §6).
+
+        Args:
+            older: The token whose refresh token was presented.
+
+        Returns:
+            This token, or one with the older refresh token.
+        """
+        if self.refresh_token is not None:
+            return self
+        return replace(
+            self,
+            refresh_token=older.refresh_token,
+            refresh_expires_at=older.refresh_expires_at,
+        )
+
+    def _left(self, expires_at: float | None, at: Instant) -> float:
+        if expires_at is None:
+            return math.inf
+        by_wall = expires_at - at.wall
+        if self.issued_boot is None:
+            return by_wall
+        return min(by_wall, expires_at - self.issued_at - (at.boot - self.issued_boot))
+
+    def __repr__(self) -> str:
+        refresh = "None" if self.refresh_token is None else "***"
+        return (
+            f"Token(access_token=***, expires_at={self.expires_at!r}, scope={self.scope!r}, "
+            f"refresh_token={refresh}, refresh_expires_at={self.refresh_expires_at!r})"
+        )
+
+
+def _token_text(answer: Mapping[str, Any], name: str) -> str | None:
+    value = answer.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _HEADER_SAFE.fullmatch(value):
+        raise MalformedTokenError(f"its {name} is not a string of visible ASCII characters")
+    return value
+
+
+def _after(start: Instant, seconds: float | None) -> float | None:
+    return None if seconds is None else start.wall + seconds
+
+
+def _scope(value: object) -> str | None:
+    """Reads a scope: text as RFC 6749 §3.3 has it, or a list as `requests_oauthlib` keeps it."""
+    if isinstance(value, list):
+        return " ".join(str(name) for name in value)
+    return value if isinstance(value, str) else None
+
+
+def _seconds(value: object) -> float | None:
+    """Reads a number of seconds as servers send it: number or numeric string, positive, finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _jwt_lifetime(access_token: str) -> float | None:
+    """Reads `exp - iat` of a JWT (RFC 7519 §4.1), unverified: a hint, never more than a hint."""
+    parts = access_token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        claims = json.loads(payload)
+        return _seconds(float(claims["exp"]) - float(claims["iat"]))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None

@@ -1,0 +1,102 @@
+"""URLs: origins, loopback, and where a token may travel.
+
+URLs are parsed once, by the same parser that `requests` connects with, and compared as values;
+nothing here compares URLs as text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+__all__ = ["Origin", "is_absolute", "join", "origin_of"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what decides who receives a request (RFC 6454 §4).
+
+    Attributes:
+        scheme: Lower case, such as `https`.
+        host: Lower case, without brackets or a trailing dot.
+        port: The port, the scheme's default filled in; `None` for a scheme without one.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine's own (`127.0.0.0/8`, `::1`, `localhost`)."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether a secret may travel there: over TLS, or without leaving this machine."""
+        return self.scheme == "https" or self.is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme)
+        return f"{self.scheme}://{host}" if default else f"{self.scheme}://{host}:{self.port}"
+
+
+@lru_cache(maxsize=512)
+def origin_of(url: str) -> Origin:
+    """Returns the origin of an absolute URL.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The origin, with the scheme's default port filled in.
+
+    Raises:
+        ValueError: If the URL has no host or a port that is not a number.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("it has no host")
+    port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
+    return Origin(parts.scheme, parts.hostname.removesuffix("."), port)
+
+
+def is_absolute(url: str) -> bool:
+    """Tells whether a URL names its own scheme (RFC 3986 §4.3), as opposed to a relative path.
+
+    Args:
+        url: The URL or path, as the caller wrote it.
+
+    Returns:
+        `True` if it starts with a scheme and a colon.
+    """
+    return bool(urlsplit(url.lstrip()).scheme)
+
+
+def join(base_url: str, path: str) -> str:
+    """Puts a relative path below a base URL.
+
+    Unlike `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a leading
+    double slash does not name another host.
+
+    Args:
+        base_url: An absolute URL, with or without a trailing slash.
+        path: A relative path, with or without leading slashes; may have a query.
+
+    Returns:
+        `<base_url>/<path>`, or the base URL itself for an empty path.
+    """
+    base = base_url.rstrip("/")
+    path = path.strip().lstrip("/")
+    if path.startswith("?"):
+        return base + path
+    return f"{base}/{path}" if path else base
