@@ -341,6 +341,11 @@ class VathosSession(SourcedSession):
         if leaves:
             prepared_request.headers.pop("Authorization", None)
 
+    def __repr__(self) -> str:
+        if self._source is None:
+            return "<VathosSession without a grant>"
+        return f"<VathosSession {self._source.grant.grant_type} at {self.base_url}>"
+
     def _require_credentials(self) -> None:
         if not self._is_plain and not self.token:
             self._settings.grant()

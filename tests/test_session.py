@@ -1,0 +1,451 @@
+"""VathosSession: a drop-in for requests.Session, with a token on every request."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+import pytest
+import requests
+from requests.auth import HTTPBasicAuth
+
+from vathos import VathosSession
+from vathos.config import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
+from vathos.errors import ConfigurationError, InsecureTransportError
+from vathos.stores.memory import MemoryStore
+from vathos.testing import AuthorizationServer, Fault
+
+
+@pytest.fixture
+def session(vathos_server: AuthorizationServer) -> VathosSession:
+    """A service account's session with a store of its own."""
+    return VathosSession(**vathos_server.service_account, store=MemoryStore())
+
+
+# --- grants and configuration -------------------------------------------------------------------
+
+
+def test_service_account_uses_client_credentials(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Without a user name, the client credentials grant buys the token."""
+    assert session.get("products").json()["token_number"] == 1
+    assert vathos_server.count("client_credentials") == vathos_server.count() == 1
+
+
+def test_person_uses_password(vathos_server: AuthorizationServer) -> None:
+    """With user name and password, the password grant buys the token."""
+    session = VathosSession(**vathos_server.person, store=MemoryStore())
+    assert session.get("products").json()["username"] == vathos_server.username
+    assert vathos_server.count("password") == vathos_server.count() == 1
+
+
+def test_everything_may_come_from_the_environment(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no arguments, the six variables are read."""
+    for name, value in vathos_server.person.items():
+        monkeypatch.setenv(f"VATHOS_{name.upper()}", value)
+    session = VathosSession(store=MemoryStore())
+    assert session.get("products").json()["username"] == vathos_server.username
+
+
+def test_nothing_is_fetched_before_the_first_request(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Building a session asks nobody."""
+    assert not session.authorized
+    assert session.token == {}
+    assert vathos_server.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, ["client_id", "client_secret", "VATHOS_CLIENT_ID", "VATHOS_CLIENT_SECRET"]),
+        ({"client_id": "robot"}, ["client_secret", "VATHOS_CLIENT_SECRET"]),
+        ({"client_secret": "s"}, ["client_id", "VATHOS_CLIENT_ID"]),
+        (
+            {"client_id": "robot", "client_secret": "s", "username": "ada"},
+            ["password", "VATHOS_PASSWORD"],
+        ),
+        (
+            {"client_id": "robot", "client_secret": "s", "password": "p"},
+            ["username", "VATHOS_USERNAME"],
+        ),
+    ],
+)
+def test_missing_credentials_are_named_by_the_first_request(
+    vathos_server: AuthorizationServer, arguments: dict[str, str], named: list[str]
+) -> None:
+    """Half a pair, or nothing, is an error that says what is missing; nothing leaves."""
+    session = VathosSession(**arguments)
+    with pytest.raises(ConfigurationError) as caught:
+        session.get(vathos_server.api_url + "/products")
+    assert all(name in str(caught.value) for name in named)
+    assert vathos_server.api.requests == ()
+
+
+def test_missing_credentials_stop_a_prepared_request_too(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """`send` of a prepared request does not leave unauthenticated either."""
+    prepared = requests.Request("GET", vathos_server.api_url + "/products").prepare()
+    with pytest.raises(ConfigurationError, match="client_id and client_secret are missing"):
+        VathosSession().send(prepared)
+    assert vathos_server.api.requests == ()
+
+
+def test_defaults_are_the_vathos_service() -> None:
+    """Without settings, base URL and token URL are those of the Vathos cloud."""
+    session = VathosSession("robot", "secret")
+    assert session.base_url == DEFAULT_BASE_URL == "https://api.vathos.net/v1"
+    assert session._settings.token_url == DEFAULT_TOKEN_URL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"base_url": "http://api.example.com"}, "base_url .* is plain http to api.example.com"),
+        ({"token_url": "ftp://x.invalid"}, r"token_url .* must start with https://"),
+        ({"token_url": "https://a:b@x.invalid/t"}, "must not hold a user name or password"),
+        ({"base_url": "https://x.invalid/v1?a=1"}, "must not have a query"),
+        ({"base_url": "api/v1"}, "base_url .* is not a URL: it has no host"),
+        ({"client_id": ""}, "client_id is empty"),
+        ({"client_id": 5}, "client_id must be a string, not int"),
+        ({"store": "disk"}, "store must be a TokenStore"),
+        ({"origins": ["nowhere"]}, "origins is not a URL"),
+        ({"client_authentication": "jwt"}, "client_authentication is 'jwt'"),
+    ],
+)
+def test_malformed_settings_are_named_at_once(arguments: dict[str, Any], message: str) -> None:
+    """A value that cannot work is refused when the session is built, by name."""
+    with pytest.raises(ConfigurationError, match=message):
+        VathosSession(**{"client_id": "robot", "client_secret": "secret", **arguments})
+
+
+def test_unknown_parameter_is_a_type_error() -> None:
+    """A misspelt parameter is named."""
+    with pytest.raises(TypeError, match="no parameter user_name"):
+        VathosSession("robot", "secret", user_name="ada")
+
+
+def test_basic_client_authentication_survives_odd_characters() -> None:
+    """`client_secret_basic` form-encodes both parts (RFC 6749 §2.3.1)."""
+    from vathos.testing import Client
+
+    client = Client(client_id="ro:bot", client_secret="a:b%+ü")
+    with AuthorizationServer(clients=[client]) as server:
+        session = VathosSession(
+            "ro:bot",
+            "a:b%+ü",
+            token_url=server.token_url,
+            base_url=server.api_url,
+            client_authentication="client_secret_basic",
+            store=MemoryStore(),
+        )
+        assert session.get("x").status_code == 200
+        assert server.requests[0].authorization_scheme == "Basic"
+
+
+def test_scope_audience_and_parameters_reach_the_token_endpoint(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """What is asked for is asked for again at each renewal."""
+    session = VathosSession(
+        **vathos_server.service_account,
+        audience="picking-api",
+        token_parameters={"tenant": "7"},
+        store=MemoryStore(),
+    )
+    session.get("x")
+    session.fetch_token()
+    forms = [r.form for r in vathos_server.requests if r.endpoint == "token"]
+    assert [form["audience"] for form in forms] == ["picking-api"] * 2
+    assert [form["tenant"] for form in forms] == ["7"] * 2
+
+
+# --- a drop-in for requests.Session -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["products", "/products", "//products", " products"])
+def test_relative_path_goes_below_the_base_url(
+    vathos_server: AuthorizationServer, session: VathosSession, path: str
+) -> None:
+    """A path, with or without leading slashes, never leaves the base URL."""
+    assert session.get(path).url == vathos_server.api_url + "/products"
+
+
+def test_query_and_positional_order_are_those_of_requests(session: VathosSession) -> None:
+    """`request("GET", url, params)` takes the query third, as requests.Session does."""
+    assert session.request("GET", "products", {"page": "2"}).json()["query"] == {"page": "2"}
+    assert session.get("products", {"page": "3"}).json()["query"] == {"page": "3"}
+    assert session.get(b"products").json()["path"] == "/v1/products"
+
+
+@pytest.mark.parametrize("verb", ["get", "options", "head", "post", "put", "patch", "delete"])
+def test_every_verb_carries_the_token(
+    vathos_server: AuthorizationServer, session: VathosSession, verb: str
+) -> None:
+    """Each of the seven verbs is authenticated."""
+    assert getattr(session, verb)("things").status_code == 200
+    assert vathos_server.api.unauthenticated == 0
+
+
+def test_bodies_arrive_whole(session: VathosSession) -> None:
+    """Bytes, forms, JSON, files and streams are sent as requests sends them."""
+    assert session.post("x", b"abc").json()["body_length"] == 3
+    assert session.post("x", {"a": "b"}).json()["content_type"].startswith("application/x-www")
+    assert session.post("x", json={"a": 1}).json()["content_type"] == "application/json"
+    assert session.post("x", data=iter([b"ab", b"cd"])).json()["body_length"] == 4
+    assert session.put("x", data=io.BytesIO(b"12345")).json()["body_length"] == 5
+    multipart = session.post("x", files={"f": ("name", b"data")}).json()
+    assert multipart["content_type"].startswith("multipart/form-data")
+
+
+def test_streaming_download(session: VathosSession) -> None:
+    """With stream=True the body is read piece by piece."""
+    with session.get("stream", params={"bytes": 100_000}, stream=True) as response:
+        assert sum(map(len, response.iter_content(4096))) == 100_000
+
+
+def test_callers_headers_are_not_written_to(session: VathosSession) -> None:
+    """The mapping given as headers stays as it was."""
+    headers = {"X-Robot": "7"}
+    response = session.get("x", headers=headers)
+    assert headers == {"X-Robot": "7"}
+    assert response.request.headers["X-Robot"] == "7"
+    assert "Authorization" not in session.headers
+
+
+def test_explicit_auth_wins(vathos_server: AuthorizationServer, session: VathosSession) -> None:
+    """An `auth=` of a single request replaces the token, and no token is bought for it."""
+    response = session.get("x", auth=("ada", "pw"))
+    assert response.request.headers["Authorization"].startswith("Basic ")
+    prepared = session.prepare_request(
+        requests.Request("GET", "x", auth=HTTPBasicAuth("ada", "pw"))
+    )
+    assert session.send(prepared).request.headers["Authorization"].startswith("Basic ")
+    assert vathos_server.count() == 0
+
+
+def test_session_auth_set_by_the_user_wins(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Who sets `session.auth` gets what he set."""
+    session.auth = ("ada", "pw")
+    assert session.get("x").request.headers["Authorization"].startswith("Basic ")
+    assert vathos_server.count() == 0
+
+
+def test_header_of_an_old_token_is_replaced(session: VathosSession) -> None:
+    """A token left in a header by older code does not keep the session from renewing."""
+    session.headers["Authorization"] = "Bearer stale"
+    assert session.get("x").json()["token_number"] == 1
+    response = session.get("x", headers={"Authorization": "Bearer staler"})
+    assert response.json()["token_number"] == 1
+
+
+def test_withhold_token_sends_without(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """`withhold_token=True` of OAuth2Session works."""
+    assert session.get("x", withhold_token=True).status_code == 401
+    assert vathos_server.count() == 0
+
+
+def test_prepared_request_is_sent_with_a_token_of_now(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """A prepared request that is sent again later carries the token of then, once."""
+    prepared = session.prepare_request(requests.Request("GET", "x"))
+    assert session.send(prepared).json()["token_number"] == 1
+    session.fetch_token()
+    assert session.send(prepared).json()["token_number"] == 2
+    assert len(prepared.hooks["response"]) == 1
+    assert vathos_server.api.count(401) == 0
+
+
+def test_request_prepared_elsewhere_gets_the_token_too(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Every outgoing request is authenticated, also one that requests prepared."""
+    prepared = requests.Request("GET", vathos_server.api_url + "/x").prepare()
+    assert session.send(prepared).json()["token_number"] == 1
+
+
+def test_sending_a_request_object_fails_as_in_requests(session: VathosSession) -> None:
+    """An unprepared Request is refused with requests' own error."""
+    with pytest.raises(ValueError, match="PreparedRequest"):
+        session.send(requests.Request("GET", "https://x.invalid"))  # type: ignore[arg-type]
+
+
+def test_default_timeout_is_used_where_a_request_names_none(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """`timeout=` of the session bounds API calls; that of a call goes before."""
+    session = VathosSession(**vathos_server.service_account, timeout=0.05, store=MemoryStore())
+    session.fetch_token()
+    vathos_server.fail("api", Fault.hang(), times=3)
+    with pytest.raises(requests.ReadTimeout):
+        session.get("x")
+    with pytest.raises(requests.ReadTimeout):
+        session.send(session.prepare_request(requests.Request("GET", "x")))
+    with pytest.raises(requests.ReadTimeout):
+        session.get("x", timeout=0.01)
+
+
+def test_context_manager_and_hooks(session: VathosSession) -> None:
+    """`with` and response hooks work as in requests."""
+    seen: list[int] = []
+    with session as opened:
+        opened.get("x", hooks={"response": lambda r, **_: seen.append(r.status_code)})
+    assert seen == [200]
+
+
+def test_hook_sees_the_answer_that_counts(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """A response hook of the caller sees the replay's answer, not the 401."""
+    seen: list[int] = []
+    session.get("x")
+    vathos_server.revoke_access_tokens()
+    session.get("x", hooks={"response": lambda r, **_: seen.append(r.status_code)})
+    assert seen == [200]
+
+
+def test_cookies_of_the_session_are_kept_apart_from_token_requests(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """A cookie of the session does not travel to the token endpoint, nor back."""
+    session.cookies.set("robot", "7")
+    vathos_server.fail("token", Fault.status(503, headers={"Set-Cookie": "a=b"}))
+    with pytest.raises(requests.RequestException):
+        session.fetch_token()
+    assert "Cookie" not in vathos_server.requests[0].headers
+    assert "a" not in session.cookies
+
+
+def test_plain_http_is_refused_before_a_token_is_sent(session: VathosSession) -> None:
+    """A token never leaves over http to another machine."""
+    session = VathosSession("robot", "secret", token_url="https://x.invalid/t", origins="*")
+    with pytest.raises(InsecureTransportError, match="http://api.example.com is plain http"):
+        session.get("http://api.example.com/v1")
+
+
+# --- a drop-in for OAuth2Session ----------------------------------------------------------------
+
+
+def test_token_and_authorized_show_what_is_at_hand(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """`token`, `access_token` and `authorized` answer without asking the server."""
+    session.get("x")
+    assert session.authorized
+    assert session.access_token == session.token["access_token"]
+    assert session.token["expires_at"] > 0
+    assert vathos_server.count() == 1
+
+
+def test_fetch_token_and_refresh_token_renew_now(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Both give a new token, and need no arguments."""
+    first = session.fetch_token()
+    second = session.refresh_token(vathos_server.token_url)
+    assert first["access_token"] != second["access_token"] == session.access_token
+
+
+def test_fetch_token_refuses_arguments_it_would_ignore(session: VathosSession) -> None:
+    """Other arguments than what the session knows are an error, not ignored."""
+    with pytest.raises(ConfigurationError, match="takes no arguments"):
+        session.fetch_token(client_secret="other")
+    with pytest.raises(ConfigurationError, match="takes no arguments"):
+        session.refresh_token("https://elsewhere.invalid/token")
+
+
+def test_token_bought_elsewhere_can_be_handed_over(vathos_server: AuthorizationServer) -> None:
+    """`token=` and the `token` attribute take a token dictionary; `{}` forgets it."""
+    first = VathosSession(**vathos_server.service_account, store=MemoryStore())
+    token = first.fetch_token()
+    second = VathosSession(**vathos_server.service_account, token=token, store=MemoryStore())
+    assert second.get("x").json()["token_number"] == 1
+    second.token = {}
+    assert second.get("x").json()["token_number"] == 2
+    with pytest.raises(ConfigurationError, match="no access_token"):
+        second.token = {"expires_in": 5}
+
+
+def test_token_updater_hears_of_each_renewal(vathos_server: AuthorizationServer) -> None:
+    """`token_updater` gets the new token, and its failure breaks nothing."""
+    seen: list[dict[str, Any]] = []
+    session = VathosSession(
+        **vathos_server.service_account, token_updater=seen.append, store=MemoryStore()
+    )
+    session.get("x")
+    session.get("x")
+    assert [token["access_token"] for token in seen] == [session.access_token]
+    session.token_updater = lambda token: 1 / 0
+    session.fetch_token()
+    assert session.get("x").status_code == 200
+
+
+def test_protected_request_hook_is_called(session: VathosSession) -> None:
+    """The compliance hook for API requests works; those of token requests are refused."""
+    session.register_compliance_hook(
+        "protected_request", lambda url, headers, data: (url + "/hooked", headers, data)
+    )
+    assert session.get("x").json()["path"] == "/v1/x/hooked"
+    with pytest.raises(ConfigurationError, match="access_token_request"):
+        session.register_compliance_hook("access_token_request", lambda *a: a)
+
+
+def test_plain_oauth2session_works_as_the_parent(vathos_server: AuthorizationServer) -> None:
+    """Built like an OAuth2Session, it is one."""
+    token = {"access_token": "abc", "token_type": "Bearer", "expires_in": 300}
+    session = VathosSession("web-client", redirect_uri="https://me.invalid/back", token=token)
+    url, state = session.authorization_url("https://login.invalid/auth")
+    assert "client_id=web-client" in url
+    assert state
+    assert session.authorized
+    assert session.access_token == "abc"
+    assert session.token["access_token"] == "abc"
+    session.token = {"access_token": "def", "token_type": "Bearer"}
+    assert session.token["access_token"] == "def"
+    session.register_compliance_hook("access_token_response", lambda r: r)
+
+
+def test_plain_session_answers_a_fetch_as_the_parent() -> None:
+    """`fetch_token` with arguments on a session without a grant is the parent's."""
+    with pytest.raises(ValueError, match="code"):
+        VathosSession("web-client").fetch_token("https://login.invalid/token")
+    with pytest.raises(ValueError, match="token endpoint"):
+        VathosSession("web-client").refresh_token("")
+
+
+# --- pickling -----------------------------------------------------------------------------------
+
+
+def test_pickled_session_goes_on_with_its_token(vathos_server: AuthorizationServer) -> None:
+    """A session works after pickling, without a new token, and keeps its settings."""
+    session = VathosSession(**vathos_server.person, timeout=5, store=MemoryStore())
+    session.headers["X-Robot"] = "7"
+    session.get("x")
+    session.verify = False
+    copy = pickle.loads(pickle.dumps(session))
+    assert copy.get("x").json()["token_number"] == 1
+    assert copy.headers["X-Robot"] == "7"
+    assert copy.verify is False
+    assert copy.timeout == 5
+    assert vathos_server.count() == 1
+
+
+def test_session_shows_no_secret(vathos_server: AuthorizationServer) -> None:
+    """The string form names the grant and the client, and nothing else."""
+    session = VathosSession(**vathos_server.person, store=MemoryStore())
+    session.get("x")
+    text = repr(session) + repr(session._source) + repr(session._bearer) + repr(session._settings)
+    for secret in (vathos_server.client_secret, vathos_server.password, *vathos_server.issued):
+        assert secret not in text
+    assert "password" in repr(session)

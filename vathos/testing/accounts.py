@@ -1,0 +1,219 @@
+"""Who may ask for tokens: clients and users, and the lock against guessing passwords."""
+
+from __future__ import annotations
+
+import enum
+import hmac
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+__all__ = ["Accounts", "Client", "User", "Verdict"]
+
+GRANTS = ("client_credentials", "password", "refresh_token")
+SCOPES = ("openid", "profile", "email")
+
+# Keycloak's quickLoginCheckMilliSeconds and minimumQuickLoginWaitSeconds.
+QUICK_FAILURES = 1.0
+LOCKED_FOR = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A confidential client (RFC 6749 §2.1).
+
+    Attributes:
+        client_id: Its identifier.
+        client_secret: Its secret; not shown in the string form.
+        grants: The grant types it may use.
+        scopes: The scopes it may ask for; all of them are granted if it asks for none.
+        enabled: Whether it may authenticate at all.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    grants: tuple[str, ...] = GRANTS
+    scopes: tuple[str, ...] = SCOPES
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, the resource owner of the password grant (RFC 6749 §4.3).
+
+    Attributes:
+        username: The name to log in with.
+        password: The password; not shown in the string form.
+        enabled: Whether this person may log in.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    enabled: bool = True
+
+
+class Verdict(enum.Enum):
+    """What came of checking a password."""
+
+    GOOD = "good"
+    WRONG = "wrong"
+    UNKNOWN = "unknown user"
+    LOCKED = "locked after quick failures"
+    DISABLED = "disabled"
+
+
+def same_secret(known: str, presented: str) -> bool:
+    """Compares two secrets in constant time.
+
+    Args:
+        known: The secret on record.
+        presented: The secret that a request presented.
+
+    Returns:
+        `True` if they are equal.
+    """
+    return hmac.compare_digest(known.encode(), presented.encode())
+
+
+class Accounts:
+    """The clients and users of a realm.
+
+    Args:
+        clients: The clients at the start.
+        users: The users at the start.
+        lock: Guards everything here; shared with the ledger, so that a grant is one step.
+        lockout: Whether two quick failures lock a user, as Keycloak's brute force protection does.
+    """
+
+    def __init__(
+        self,
+        clients: Iterable[Client],
+        users: Iterable[User],
+        *,
+        lock: threading.RLock,
+        lockout: bool,
+    ) -> None:
+        self._lock = lock
+        self._clients = {client.client_id: client for client in clients}
+        self._users = {user.username: user for user in users}
+        self._lockout = lockout
+        self._last_failure: dict[str, float] = {}
+        self._locked_until: dict[str, float] = {}
+
+    def add(self, account: Client | User) -> None:
+        """Adds a client or a user, or replaces the one of that name.
+
+        Args:
+            account: The client or user.
+        """
+        with self._lock:
+            if isinstance(account, Client):
+                self._clients[account.client_id] = account
+            else:
+                self._users[account.username] = account
+
+    def client(self, client_id: str) -> Client | None:
+        """Looks a client up.
+
+        Args:
+            client_id: Its identifier.
+
+        Returns:
+            The client, or `None`.
+        """
+        with self._lock:
+            return self._clients.get(client_id)
+
+    def user(self, username: str) -> User | None:
+        """Looks a user up.
+
+        Args:
+            username: The name.
+
+        Returns:
+            The user, or `None`.
+        """
+        with self._lock:
+            return self._users.get(username)
+
+    def change_client(self, client_id: str, **changes: Any) -> None:
+        """Changes attributes of a client.
+
+        Args:
+            client_id: Its identifier.
+            changes: Attributes of `Client` and their new values.
+
+        Raises:
+            LookupError: If there is no such client.
+        """
+        with self._lock:
+            client = self.client(client_id)
+            if client is None:
+                raise LookupError(f"there is no client {client_id!r}")
+            self.add(replace(client, **changes))
+
+    def change_user(self, username: str, **changes: Any) -> None:
+        """Changes attributes of a user; what is known of failed logins is forgotten.
+
+        Args:
+            username: The name.
+            changes: Attributes of `User` and their new values.
+
+        Raises:
+            LookupError: If there is no such user.
+        """
+        with self._lock:
+            user = self.user(username)
+            if user is None:
+                raise LookupError(f"there is no user {username!r}")
+            self.add(replace(user, **changes))
+            self._last_failure.pop(username, None)
+            self._locked_until.pop(username, None)
+
+    def check_password(self, username: str, password: str, now: float) -> Verdict:
+        """Checks a password, in Keycloak's order: known, locked, enabled, and only then the words.
+
+        Args:
+            username: The presented name.
+            password: The presented password.
+            now: The server's time (Unix seconds).
+
+        Returns:
+            The verdict. A failure is remembered, unless the user is locked.
+        """
+        with self._lock:
+            user = self._users.get(username)
+            if user is None:
+                return Verdict.UNKNOWN
+            if now < self._locked_until.get(username, now):
+                return Verdict.LOCKED
+            if not user.enabled:
+                return Verdict.DISABLED
+            if same_secret(user.password, password):
+                self._last_failure.pop(username, None)
+                return Verdict.GOOD
+            self._note_failure(username, now)
+            return Verdict.WRONG
+
+    def _note_failure(self, username: str, now: float) -> None:
+        last = self._last_failure.get(username)
+        self._last_failure[username] = now
+        if self._lockout and last is not None and now - last < QUICK_FAILURES:
+            self._locked_until[username] = now + LOCKED_FOR
+
+    def forget_failures(self) -> None:
+        """Unlocks every user and forgets every failed login."""
+        with self._lock:
+            self._last_failure.clear()
+            self._locked_until.clear()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Lists every secret and password, for the redaction of records.
+
+        Returns:
+            The secrets of the clients and the passwords of the users.
+        """
+        with self._lock:
+            secrets = [client.client_secret for client in self._clients.values()]
+            return (*secrets, *(user.password for user in self._users.values()))

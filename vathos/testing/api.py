@@ -1,0 +1,162 @@
+"""The protected API: answers per token, and tells what arrived (RFC 6750)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vathos.testing.ledger import Ledger
+from vathos.testing.messages import Answer, Request
+from vathos.testing.records import Bearer, RecordedRequest, Records
+from vathos.testing.tokens import AccessToken
+from vathos.testing.urls import Urls
+
+__all__ = ["ProtectedApi"]
+
+_PAGES = 3
+_STATES = {
+    "expired": "The access token expired",
+    "revoked": "The access token was revoked",
+    "unknown": "The access token is unknown",
+    "refused": "The access token is not meant for this API",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Requirement:
+    prefix: str
+    scope: str
+
+    def misses(self, path: str, scopes: tuple[str, ...]) -> bool:
+        inside = path == self.prefix or path.startswith(self.prefix.rstrip("/") + "/")
+        return inside and not set(self.scope.split()) <= set(scopes)
+
+
+class ProtectedApi:
+    """An API that wants a live access token of its server.
+
+    Any method and path under `/v1` answers 200 with what arrived: `method`, `path`, `query`,
+    `token_number`, `client_id`, `username`, `scope`, `body_length`, `body_sha256`, `content_type`.
+    `/v1/stream?bytes=N` streams N bytes, `/v1/items?page=N` is a list of three pages with `Link`
+    headers.
+
+    Attributes:
+        refuse_all: Whether to answer 401 `invalid_token` to good tokens too, as an API does that
+            wants another audience.
+    """
+
+    def __init__(self, ledger: Ledger, records: Records, urls: Urls) -> None:
+        self.refuse_all = False
+        self._ledger = ledger
+        self._records = records
+        self._urls = urls
+        self._requirements: tuple[_Requirement, ...] = ()
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """The recorded API requests, in the order of arrival."""
+        return self._records.select("api")
+
+    @property
+    def unauthenticated(self) -> int:
+        """Number of API requests that arrived without any Bearer token."""
+        schemes = [each.authorization_scheme or "" for each in self.requests]
+        return sum(scheme.lower() != "bearer" for scheme in schemes)
+
+    def count(self, status: int | None = None) -> int:
+        """Counts API requests.
+
+        Args:
+            status: Only those answered with this status code; all if `None`.
+
+        Returns:
+            Their number since the start, or since `AuthorizationServer.forget_requests`.
+        """
+        return sum(status in (None, each.status) for each in self.requests)
+
+    def require(self, path_prefix: str, *, scope: str) -> None:
+        """Makes a part of the API answer 403 `insufficient_scope` to tokens without a scope.
+
+        Args:
+            path_prefix: A path such as `"/v1/admin"`; what lies below it is meant too.
+            scope: The scopes that a token needs, space separated.
+        """
+        self._requirements = (*self._requirements, _Requirement(path_prefix, scope))
+
+    def bearer(self, request: Request) -> Bearer:
+        """Tells what is known of the token of a request, dead or alive.
+
+        Args:
+            request: The request.
+
+        Returns:
+            Number, client and user; all `None` if the token is unknown.
+        """
+        token = self._ledger.access_token(request.bearer_token)
+        return Bearer(token.number, token.client_id, token.username) if token else Bearer()
+
+    def answer(self, request: Request) -> Answer:
+        """Answers one request.
+
+        Args:
+            request: The request.
+
+        Returns:
+            200, 401 or 403, as the token deserves.
+        """
+        if request.bearer_token is None:
+            return self._challenge(401)
+        token = self._ledger.access_token(request.bearer_token)
+        state = token.state(self._ledger.now()) if token else "unknown"
+        if self.refuse_all:
+            state = "refused"
+        if token is None or state != "live":
+            return self._challenge(401, "invalid_token", _STATES[state])
+        for requirement in self._requirements:
+            if requirement.misses(request.path, token.scopes):
+                text = "The access token lacks a scope"
+                return self._challenge(403, "insufficient_scope", text, requirement.scope)
+        return self._content(request, token)
+
+    def _content(self, request: Request, token: AccessToken) -> Answer:
+        parameters = request.parameters
+        if request.path == "/v1/stream":
+            size = _number(parameters, "bytes", 0)
+            return Answer(200, {"Content-Type": "application/octet-stream"}, stream=size)
+        if request.path == "/v1/items":
+            return self._page(_number(parameters, "page", 1))
+        return Answer.json(
+            {
+                "method": request.method,
+                "path": request.path,
+                "query": parameters,
+                "token_number": token.number,
+                "client_id": token.client_id,
+                "username": token.username,
+                "scope": " ".join(token.scopes),
+                "body_length": request.body_length,
+                "body_sha256": request.body_sha256,
+                "content_type": request.headers.get("Content-Type"),
+            }
+        )
+
+    def _page(self, page: int) -> Answer:
+        items = [f"item-{page}-{position}" for position in range(1, 4)]
+        link = f'<{self._urls.api}/items?page={page + 1}>; rel="next"'
+        headers = {"Link": link} if page < _PAGES else {}
+        return Answer.json({"items": items, "page": page}, headers=headers)
+
+    def _challenge(
+        self, status: int, error: str | None = None, text: str = "", scope: str | None = None
+    ) -> Answer:
+        # RFC 6750 §3.1: no error code for a request that brought no token at all.
+        parts = {"realm": self._urls.realm, "error": error, "error_description": text or None}
+        parts["scope"] = scope
+        said = {name: value for name, value in parts.items() if value is not None}
+        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
+        body = {name: value for name, value in said.items() if name != "realm"}
+        return Answer.json(body, status, {"WWW-Authenticate": challenge})
+
+
+def _number(parameters: dict[str, str], name: str, default: int) -> int:
+    text = parameters.get(name, "")
+    return int(text) if text.isdecimal() else default

@@ -1,0 +1,160 @@
+"""Dialects: the same refusal in the words of the RFC and in those of Keycloak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DIALECTS", "KEYCLOAK", "RFC", "Dialect", "Refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer of the token endpoint (RFC 6749 §5.2).
+
+    Attributes:
+        status: The status code.
+        error: The `error` member.
+        description: The `error_description` member.
+    """
+
+    status: int
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server words its refusals; each attribute is one occasion.
+
+    Attributes:
+        name: The name of the dialect.
+        unknown_client: There is no such client, or none was named.
+        wrong_client_secret: The client is known, its secret is wrong or missing.
+        disabled_client: The client was disabled.
+        no_client_credentials: The client may not use the client credentials grant.
+        no_password: The client may not use the password grant.
+        no_refresh: The client may not use the refresh grant.
+        missing_grant_type: A token request without `grant_type`.
+        unknown_grant_type: A grant type that the server does not know.
+        missing_username: A password grant without `username`.
+        unknown_user: There is no such user.
+        wrong_password: The password is wrong.
+        locked_user: Too many failures, too quick.
+        disabled_user: The user was disabled, at login.
+        disabled_user_refresh: The user was disabled since the login.
+        unknown_refresh_token: The refresh token was never issued, or is forgotten.
+        foreign_refresh_token: The refresh token was issued to another client.
+        expired_refresh_token: The session expired.
+        ended_session: The session was ended.
+        reused_refresh_token: The refresh token was rotated away before.
+        foreign_token: Another client's token cannot be revoked (RFC 7009 §2.1).
+        wrong_method: Anything but POST at the token endpoint.
+        duplicate: A parameter was sent twice.
+        locks_out: Whether two failures within a second lock a user for a minute.
+        keycloak_members: Whether token answers have `not-before-policy`, and without a refresh
+            token `refresh_expires_in: 0`.
+    """
+
+    name: str
+    unknown_client: Refusal
+    wrong_client_secret: Refusal
+    disabled_client: Refusal
+    no_client_credentials: Refusal
+    no_password: Refusal
+    no_refresh: Refusal
+    missing_grant_type: Refusal
+    unknown_grant_type: Refusal
+    missing_username: Refusal
+    unknown_user: Refusal
+    wrong_password: Refusal
+    locked_user: Refusal
+    disabled_user: Refusal
+    disabled_user_refresh: Refusal
+    unknown_refresh_token: Refusal
+    foreign_refresh_token: Refusal
+    expired_refresh_token: Refusal
+    ended_session: Refusal
+    reused_refresh_token: Refusal
+    foreign_token: Refusal
+    wrong_method: Refusal
+    duplicate: Refusal
+    locks_out: bool
+    keycloak_members: bool
+
+
+_CLIENT = Refusal(401, "invalid_client", "Client authentication failed")
+_GRANT_TYPE = Refusal(400, "unauthorized_client", "The client may not use this grant type")
+_PASSWORD = Refusal(400, "invalid_grant", "The user name or the password is wrong")
+_REFRESH = Refusal(400, "invalid_grant", "The refresh token is invalid, expired or revoked")
+
+RFC = Dialect(
+    name="rfc",
+    unknown_client=_CLIENT,
+    wrong_client_secret=_CLIENT,
+    disabled_client=_CLIENT,
+    no_client_credentials=_GRANT_TYPE,
+    no_password=_GRANT_TYPE,
+    no_refresh=_GRANT_TYPE,
+    missing_grant_type=Refusal(400, "invalid_request", "Request is missing grant_type parameter."),
+    unknown_grant_type=Refusal(400, "unsupported_grant_type", "The grant type is not supported"),
+    missing_username=Refusal(400, "invalid_request", "Request is missing username parameter."),
+    unknown_user=_PASSWORD,
+    wrong_password=_PASSWORD,
+    locked_user=_PASSWORD,
+    disabled_user=_PASSWORD,
+    disabled_user_refresh=_REFRESH,
+    unknown_refresh_token=_REFRESH,
+    foreign_refresh_token=_REFRESH,
+    expired_refresh_token=_REFRESH,
+    ended_session=_REFRESH,
+    reused_refresh_token=_REFRESH,
+    foreign_token=Refusal(400, "invalid_grant", "The token was issued to another client"),
+    wrong_method=Refusal(405, "invalid_request", "Only POST is allowed here"),
+    duplicate=Refusal(400, "invalid_request", "A parameter was sent more than once"),
+    locks_out=False,
+    keycloak_members=False,
+)
+
+_KEYCLOAK_CLIENT = "Invalid client or Invalid client credentials"
+_KEYCLOAK_USER = "Invalid user credentials"
+
+# As Keycloak 26 words them: ValidateUsername, ValidatePassword, ClientIdAndSecretAuthenticator,
+# ClientCredentialsGrantType and TokenManager. A wrong password is 401, an unknown or locked user
+# 400, with one and the same text.
+KEYCLOAK = Dialect(
+    name="keycloak",
+    unknown_client=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
+    wrong_client_secret=Refusal(401, "unauthorized_client", _KEYCLOAK_CLIENT),
+    disabled_client=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
+    no_client_credentials=Refusal(
+        401, "unauthorized_client", "Client not enabled to retrieve service account"
+    ),
+    no_password=Refusal(400, "unauthorized_client", "Client not allowed for direct access grants"),
+    no_refresh=_GRANT_TYPE,
+    missing_grant_type=Refusal(400, "invalid_request", "Missing form parameter: grant_type"),
+    unknown_grant_type=Refusal(400, "unsupported_grant_type", "Unsupported grant_type"),
+    missing_username=Refusal(401, "invalid_request", "Missing parameter: username"),
+    unknown_user=Refusal(400, "invalid_grant", _KEYCLOAK_USER),
+    wrong_password=Refusal(401, "invalid_grant", _KEYCLOAK_USER),
+    locked_user=Refusal(400, "invalid_grant", _KEYCLOAK_USER),
+    disabled_user=Refusal(400, "invalid_grant", "Account disabled"),
+    disabled_user_refresh=Refusal(400, "invalid_grant", "User disabled"),
+    unknown_refresh_token=Refusal(400, "invalid_grant", "Invalid refresh token"),
+    foreign_refresh_token=Refusal(
+        400,
+        "invalid_grant",
+        "Invalid refresh token. Token client and authorized client don't match",
+    ),
+    expired_refresh_token=Refusal(400, "invalid_grant", "Token is not active"),
+    ended_session=Refusal(400, "invalid_grant", "Session not active"),
+    reused_refresh_token=Refusal(
+        400, "invalid_grant", "Maximum allowed refresh token reuse exceeded"
+    ),
+    foreign_token=Refusal(400, "invalid_request", "Unmatching clients"),
+    wrong_method=Refusal(405, "invalid_request", "HTTP 405 Method Not Allowed"),
+    duplicate=Refusal(400, "invalid_request", "duplicated parameter"),
+    locks_out=True,
+    keycloak_members=True,
+)
+
+DIALECTS = {dialect.name: dialect for dialect in (RFC, KEYCLOAK)}

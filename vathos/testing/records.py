@@ -1,0 +1,184 @@
+"""Recorded requests: what the server saw, without a secret in it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from vathos.testing.messages import Headers, Request, authorization_scheme
+from vathos.testing.validator import basic_credentials
+
+__all__ = ["RecordedRequest", "Records"]
+
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie"}
+_SECRET_NAMES = re.compile(r"secret|password|token(?!_type)|assertion|^code", re.IGNORECASE)
+_TOKENS = re.compile(r"(access|refresh)-token-\d+-[\w-]+")
+
+# A shorter secret is likely to be part of an innocent word; its own field is redacted by name.
+_SHORTEST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """One request as the server saw it; secrets, passwords and tokens are `***`.
+
+    Attributes:
+        number: Counted from 1 over all endpoints.
+        time: The server's time at its arrival (Unix seconds).
+        endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"` or
+            `"unknown"`.
+        method: The method, in upper case.
+        path: The path.
+        query: The query parameters.
+        headers: The header fields; names are found in any case.
+        form: The form parameters; empty for the protected API.
+        status: The status code of the answer; `None` while there is none, and if there was none.
+        grant_type: The `grant_type` parameter, or `None`.
+        client_id: The client that asked, from the form or from Basic; at the protected API the
+            client of the presented token.
+        username: The `username` parameter; at the protected API the user of the presented token.
+        has_authorization: Whether there was an Authorization header.
+        authorization_scheme: Its first word, such as `"Bearer"`, or `None`.
+        token_number: At the protected API: number of the presented token; `None` if there was
+            none, or none of this server.
+        body_length: Length of the body in bytes.
+        body_sha256: At the protected API: hexadecimal SHA-256 of the body; empty elsewhere.
+    """
+
+    number: int
+    time: float
+    endpoint: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Headers
+    form: Mapping[str, str]
+    status: int | None
+    grant_type: str | None
+    client_id: str | None
+    username: str | None
+    has_authorization: bool
+    authorization_scheme: str | None
+    token_number: int | None
+    body_length: int
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What is known of the token that a request presented to the protected API."""
+
+    number: int | None = None
+    client_id: str | None = None
+    username: str | None = None
+
+
+class Records:
+    """All recorded requests. The list grows until it is told to forget.
+
+    Args:
+        secrets: Lists the secrets to be hidden wherever they appear.
+    """
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+        self._secrets = secrets
+        self._lock = threading.Lock()  # guards _records and _count
+        self._records: dict[int, RecordedRequest] = {}
+        self._count = 0
+
+    def add(self, request: Request, endpoint: str, time: float, bearer: Bearer) -> int:
+        """Records a request at its arrival.
+
+        Args:
+            request: The request.
+            endpoint: Where it arrived.
+            time: The server's time (Unix seconds).
+            bearer: The token it presented to the protected API.
+
+        Returns:
+            The number of the record.
+        """
+        hide = self._hider()
+        form = {} if endpoint == "api" else dict(request.form)
+        basic = basic_credentials(request.headers) or (None, None)
+        client_id = form.get("client_id", basic[0]) or bearer.client_id
+        username = form.get("username") or bearer.username
+        grant_type = form.get("grant_type")
+        scheme = authorization_scheme(request.headers)
+        with self._lock:
+            self._count += 1
+            self._records[self._count] = RecordedRequest(
+                number=self._count,
+                time=time,
+                endpoint=endpoint,
+                method=request.method,
+                path=hide(request.path),
+                query=_hidden(request.parameters, hide),
+                headers=_hidden_headers(request.headers, hide),
+                form=_hidden(form, hide),
+                status=None,
+                grant_type=None if grant_type is None else hide(grant_type),
+                client_id=None if client_id is None else hide(client_id),
+                username=None if username is None else hide(username),
+                has_authorization="Authorization" in request.headers,
+                authorization_scheme=None if scheme is None else hide(scheme),
+                token_number=bearer.number,
+                body_length=request.body_length,
+                # The hash of a form would let somebody try short passwords on it.
+                body_sha256=request.body_sha256 if endpoint == "api" else "",
+            )
+            return self._count
+
+    def answered(self, number: int, status: int) -> None:
+        """Notes the status code of the answer.
+
+        Args:
+            number: The number of the record; a forgotten one is ignored.
+            status: The status code.
+        """
+        with self._lock:
+            record = self._records.get(number)
+            if record is not None:
+                self._records[number] = replace(record, status=status)
+
+    def select(self, endpoint: str | None = None) -> tuple[RecordedRequest, ...]:
+        """Selects records.
+
+        Args:
+            endpoint: Of which endpoint; of all if `None`.
+
+        Returns:
+            The records in the order of arrival.
+        """
+        with self._lock:
+            records = tuple(self._records.values())
+        return tuple(each for each in records if endpoint in (None, each.endpoint))
+
+    def forget(self) -> None:
+        """Forgets all records; the numbers go on."""
+        with self._lock:
+            self._records.clear()
+
+    def _hider(self) -> Callable[[str], str]:
+        secrets = [re.escape(each) for each in self._secrets() if len(each) >= _SHORTEST]
+        pattern = re.compile("|".join([_TOKENS.pattern, *secrets]))
+        return lambda text: pattern.sub("***", text)
+
+
+def _hidden(pairs: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str, str]:
+    return MappingProxyType(
+        {
+            hide(name): "***" if _SECRET_NAMES.search(name) else hide(value)
+            for name, value in pairs.items()
+        }
+    )
+
+
+def _hidden_headers(headers: Headers, hide: Callable[[str], str]) -> Headers:
+    return Headers(
+        (name, "***" if name.lower() in _SECRET_HEADERS else hide(value))
+        for name, value in headers.items()
+    )

@@ -1,0 +1,124 @@
+"""What the ledger records: access tokens, refresh tokens and sessions as values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+__all__ = ["AccessToken", "Issue", "RefreshToken", "RefreshVerdict", "Session"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token on record.
+
+    Attributes:
+        value: The token itself; not shown in the string form.
+        number: Its number, counted from 1.
+        client_id: The client it was issued to.
+        username: The user it stands for, or `None`.
+        scopes: The granted scopes.
+        issued_at: The server's time at its birth (Unix seconds).
+        expires_at: The server's time at its end (Unix seconds).
+        session: Number of its session, or `None`.
+        revoked: Whether it was revoked.
+    """
+
+    value: str = field(repr=False)
+    number: int
+    client_id: str
+    username: str | None
+    scopes: tuple[str, ...]
+    issued_at: float
+    expires_at: float
+    session: int | None
+    revoked: bool = False
+
+    def state(self, now: float) -> str:
+        """Judges the token.
+
+        Args:
+            now: The server's time (Unix seconds).
+
+        Returns:
+            `"live"`, `"expired"` or `"revoked"`.
+        """
+        if self.revoked:
+            return "revoked"
+        return "live" if now < self.expires_at else "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token on record; it lives as long as its session.
+
+    Attributes:
+        value: The token itself; not shown in the string form.
+        number: Its number, counted from 1.
+        session: Number of its session.
+        client_id: The client it was issued to.
+        username: The user it stands for, or `None`.
+        scopes: The scopes it may be exchanged for.
+        spent: Whether it was rotated away.
+    """
+
+    value: str = field(repr=False)
+    number: int
+    session: int
+    client_id: str
+    username: str | None
+    scopes: tuple[str, ...]
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session of a user (or of a client that gets refresh tokens for client credentials).
+
+    Attributes:
+        number: Its number, counted from 1.
+        username: The user, or `None` for a client's own session.
+        client_id: The client that opened it.
+        started_at: The server's time at its beginning (Unix seconds).
+        expires_at: The server's time at its end, unless it is refreshed before (Unix seconds).
+        refreshes: How often it was refreshed.
+    """
+
+    number: int
+    username: str | None
+    client_id: str
+    started_at: float
+    expires_at: float
+    refreshes: int = 0
+
+
+class RefreshVerdict(enum.Enum):
+    """What came of checking a refresh token."""
+
+    GOOD = "good"
+    UNKNOWN = "unknown"
+    FOREIGN = "issued to another client"
+    ENDED = "its session was ended"
+    EXPIRED = "its session expired"
+    REUSED = "rotated away and presented again"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a granted token request puts on record.
+
+    Attributes:
+        access: The new access token.
+        refresh: The refresh token of the answer, or `None`.
+        presented: The refresh token of the request, or `None`.
+        client_id: The client that asked.
+        username: The user that the tokens stand for, or `None`.
+        scopes: The granted scopes.
+    """
+
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
+    presented: str | None = field(repr=False)
+    client_id: str
+    username: str | None
+    scopes: tuple[str, ...]

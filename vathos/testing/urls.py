@@ -1,0 +1,106 @@
+"""Where everything is: the URLs of a Keycloak realm, and which endpoint a path means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vathos.testing.accounts import GRANTS
+
+__all__ = ["Urls"]
+
+_ENDPOINTS = {"token": "/token", "revocation": "/revoke", "introspection": "/token/introspect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """The URLs of one server.
+
+    Attributes:
+        origin: Scheme, host and port.
+        realm: The name of the realm.
+    """
+
+    origin: str
+    realm: str
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier (RFC 8414 §2)."""
+        return f"{self.origin}/auth/realms/{self.realm}"
+
+    @property
+    def discovery(self) -> str:
+        """The URL of the discovery document."""
+        return f"{self.issuer}/.well-known/openid-configuration"
+
+    @property
+    def api(self) -> str:
+        """The base URL of the protected API."""
+        return f"{self.origin}/v1"
+
+    def endpoint(self, name: str) -> str:
+        """Tells the URL of an OAuth endpoint.
+
+        Args:
+            name: `"token"`, `"revocation"` or `"introspection"`.
+
+        Returns:
+            The URL.
+        """
+        return f"{self.issuer}/protocol/openid-connect{_ENDPOINTS[name]}"
+
+    def find(self, path: str) -> str:
+        """Tells which endpoint a path means.
+
+        Args:
+            path: The path of a request.
+
+        Returns:
+            `"token"`, `"revocation"`, `"introspection"`, `"discovery"`, `"api"` or `"unknown"`.
+        """
+        if path == "/v1" or path.startswith("/v1/"):
+            return "api"
+        url = self.origin + path
+        issuer_path = self.issuer.removeprefix(self.origin)
+        # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID after it.
+        places = (
+            self.discovery,
+            f"{self.origin}/.well-known/oauth-authorization-server{issuer_path}",
+            f"{self.issuer}/.well-known/oauth-authorization-server",
+        )
+        if url in places:
+            return "discovery"
+        return next((name for name in _ENDPOINTS if url == self.endpoint(name)), "unknown")
+
+    def not_found(self, path: str) -> str:
+        """Words the error of an unknown path as Keycloak does.
+
+        Args:
+            path: The path of a request.
+
+        Returns:
+            The `error` member of the answer.
+        """
+        parts = path.split("/")
+        foreign_realm = parts[1:3] == ["auth", "realms"] and parts[3:4] != [self.realm]
+        if foreign_realm:
+            return "Realm does not exist"
+        return "Unable to find matching target resource method"
+
+    def document(self) -> dict[str, object]:
+        """Writes the discovery document (RFC 8414 §2).
+
+        Returns:
+            Its members.
+        """
+        methods = ["client_secret_basic", "client_secret_post"]
+        return {
+            "issuer": self.issuer,
+            "token_endpoint": self.endpoint("token"),
+            "revocation_endpoint": self.endpoint("revocation"),
+            "introspection_endpoint": self.endpoint("introspection"),
+            "grant_types_supported": list(GRANTS),
+            "token_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_methods_supported": methods,
+        }

@@ -1,0 +1,222 @@
+"""What oauthlib asks the server: who is this, may they, and what is to be remembered."""
+# ruff: noqa: ARG002 - the signatures are oauthlib's
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from oauthlib.common import Request
+from oauthlib.oauth2 import OAuth2Error, RequestValidator
+
+from vathos.testing.accounts import Accounts, Client, Verdict, same_secret
+from vathos.testing.dialects import Dialect, Refusal
+from vathos.testing.introspection import describe
+from vathos.testing.ledger import Ledger
+from vathos.testing.tokens import AccessToken, Issue, RefreshVerdict
+
+__all__ = ["Validator", "basic_credentials", "refused"]
+
+
+def refused(refusal: Refusal) -> OAuth2Error:
+    """Makes the exception that oauthlib turns into an error answer.
+
+    Args:
+        refusal: What to say.
+
+    Returns:
+        The exception, to be raised.
+    """
+    error = OAuth2Error(refusal.description, status_code=refusal.status)
+    error.error = refusal.error
+    return error
+
+
+def basic_credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Reads HTTP Basic client credentials; both parts are form-urlencoded (RFC 6749 §2.3.1).
+
+    Args:
+        headers: The header fields of a request.
+
+    Returns:
+        Client identifier and secret, or `None` if there are none or they are malformed.
+    """
+    scheme, _, value = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    client_id, colon, secret = text.partition(":")
+    return (unquote_plus(client_id), unquote_plus(secret)) if colon else None
+
+
+class Validator(RequestValidator):
+    """Answers oauthlib from the accounts and the ledger.
+
+    The arguments of each method are oauthlib's and are described there.
+
+    Args:
+        accounts: The clients and users.
+        ledger: The tokens and sessions.
+        dialect: How refusals are worded.
+    """
+
+    def __init__(self, accounts: Accounts, ledger: Ledger, dialect: Dialect) -> None:
+        super().__init__()
+        self._accounts = accounts
+        self._ledger = ledger
+        self._dialect = dialect
+
+    def client_authentication_required(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        """Says that every client is confidential."""
+        return True
+
+    def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
+        """Authenticates a client by `client_secret_basic` or `client_secret_post`."""
+        named = request.client_id or ""
+        posted = (named, request.client_secret or "")
+        client_id, secret = basic_credentials(request.headers) or posted
+        client = self._accounts.client(client_id)
+        if client is None or named not in ("", client_id):
+            raise refused(self._dialect.unknown_client)
+        if not client.enabled:
+            raise refused(self._dialect.disabled_client)
+        if not same_secret(client.client_secret, secret):
+            raise refused(self._dialect.wrong_client_secret)
+        request.client = client
+        request.client_id = client_id
+        return True
+
+    def validate_grant_type(
+        self,
+        client_id: str,
+        grant_type: str,
+        client: Any,
+        request: Request,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Checks that the client may use the grant."""
+        if grant_type in client.grants:
+            return True
+        refusals = {
+            "client_credentials": self._dialect.no_client_credentials,
+            "password": self._dialect.no_password,
+            "refresh_token": self._dialect.no_refresh,
+        }
+        raise refused(refusals[grant_type])
+
+    def get_default_scopes(
+        self, client_id: str, request: Request, *args: Any, **kwargs: Any
+    ) -> list[str]:
+        """Grants every scope of the client to who asks for none."""
+        return list(_client_of(request).scopes)
+
+    def validate_scopes(
+        self,
+        client_id: str,
+        scopes: list[str],
+        client: Any,
+        request: Request,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Checks that the client may have the scopes it asks for."""
+        unknown = [scope for scope in scopes if scope not in client.scopes]
+        if unknown:
+            raise refused(Refusal(400, "invalid_scope", f"Invalid scopes: {' '.join(unknown)}"))
+        return True
+
+    def validate_user(
+        self, username: str, password: str, client: Any, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Checks a user's password."""
+        verdict = self._accounts.check_password(username, password, self._ledger.now())
+        if verdict is Verdict.GOOD:
+            request.user = username
+            return True
+        refusals = {
+            Verdict.WRONG: self._dialect.wrong_password,
+            Verdict.UNKNOWN: self._dialect.unknown_user,
+            Verdict.LOCKED: self._dialect.locked_user,
+            Verdict.DISABLED: self._dialect.disabled_user,
+        }
+        raise refused(refusals[verdict])
+
+    def validate_refresh_token(
+        self, refresh_token: str, client: Any, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Checks a refresh token, and that its user may still log in."""
+        verdict = self._ledger.check_refresh(refresh_token, client.client_id)
+        if verdict is not RefreshVerdict.GOOD:
+            refusals = {
+                RefreshVerdict.UNKNOWN: self._dialect.unknown_refresh_token,
+                RefreshVerdict.FOREIGN: self._dialect.foreign_refresh_token,
+                RefreshVerdict.ENDED: self._dialect.ended_session,
+                RefreshVerdict.EXPIRED: self._dialect.expired_refresh_token,
+                RefreshVerdict.REUSED: self._dialect.reused_refresh_token,
+            }
+            raise refused(refusals[verdict])
+        known = self._ledger.refresh_token(refresh_token)
+        request.user = known.username if known else None
+        user = self._accounts.user(request.user or "")
+        if user is not None and not user.enabled:
+            raise refused(self._dialect.disabled_user_refresh)
+        return True
+
+    def get_original_scopes(
+        self, refresh_token: str, request: Request, *args: Any, **kwargs: Any
+    ) -> list[str]:
+        """Tells which scopes the refresh token stands for."""
+        known = self._ledger.refresh_token(refresh_token)
+        return list(known.scopes) if known else []
+
+    def rotate_refresh_token(self, request: Request) -> bool:
+        """Tells whether a refresh gives a new refresh token."""
+        return self._ledger.rules.rotate_refresh_tokens
+
+    def save_bearer_token(
+        self, token: Mapping[str, Any], request: Request, *args: Any, **kwargs: Any
+    ) -> None:
+        """Puts the tokens of an answer on record."""
+        self._ledger.issue(
+            Issue(
+                access=token["access_token"],
+                refresh=token.get("refresh_token"),
+                presented=request.refresh_token,
+                client_id=_client_of(request).client_id,
+                username=request.user,
+                scopes=tuple(request.scopes or ()),
+            )
+        )
+
+    def revoke_token(
+        self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
+    ) -> None:
+        """Revokes a token; a refresh token takes its session along (RFC 7009 §2.1)."""
+        known = self._ledger.access_token(token) or self._ledger.refresh_token(token)
+        if known is None:
+            return
+        if known.client_id != _client_of(request).client_id:
+            raise refused(self._dialect.foreign_token)
+        if isinstance(known, AccessToken):
+            self._ledger.revoke_access_token(token)
+        else:
+            self._ledger.end_session(known.session)
+
+    def introspect_token(
+        self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
+    ) -> dict[str, int | str | list[str]] | None:
+        """Describes a live token (RFC 7662 §2.2)."""
+        return describe(self._ledger, token)
+
+
+def _client_of(request: Request) -> Client:
+    client = request.client
+    assert isinstance(client, Client)  # noqa: S101 - set by authenticate_client, which came first
+    return client
