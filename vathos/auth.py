@@ -16,6 +16,7 @@ from requests.utils import rewind_body
 
 from vathos.challenges import bearer_error
 from vathos.errors import InsecureTransportError, VathosError
+from vathos.events import Events, Replayed
 from vathos.pauses import Pauses
 from vathos.source import TokenSource
 from vathos.tokens import Instant, Token, now
@@ -46,6 +47,7 @@ class BearerAuth(AuthBase):
         origins: URLs whose origins (scheme, host, port) may get the token; other requests go out
             without it. `None` for all.
         clock: Reads the present moment.
+        events: Who hears of replays.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class BearerAuth(AuthBase):
         *,
         origins: Iterable[str] | None = None,
         clock: Callable[[], Instant] = now,
+        events: Events | None = None,
     ) -> None:
         self.source = source
+        self.events = events or Events()
         self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
         self.clock = clock
 
@@ -176,14 +180,17 @@ class _Replay:
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
         if replayed.status_code == _UNAUTHORIZED:
-            if _pauses.lengthen(name, clock()):
+            if pause := _pauses.lengthen(name, clock()):
                 log.warning(
                     "the API refuses a new token too (HTTP 401); likely it is meant for another "
-                    "audience or lacks a scope, or the API trusts another realm"
+                    "audience or lacks a scope, or the API trusts another realm; "
+                    "no renewal is forced by a 401 for %.0f s",
+                    pause,
                 )
         else:
             _pauses.end(name)
             log.debug("401 answered by a replay with another token")
+        self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed
 
 

@@ -7,9 +7,10 @@ without paying for them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
@@ -29,6 +30,11 @@ _VARIABLES = {
     "base_url": "VATHOS_BASE_URL",
 }
 _CREDENTIALS = ("client_id", "client_secret", "username", "password")
+_SECRETS = ("client_secret", "password")
+_FILE_VARIABLES = tuple(_VARIABLES[name] for name in _SECRETS)
+
+Value: TypeAlias = str | Callable[[], str]
+"""A setting as it is given: text, or for a secret a callable that reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Settings:
 
 
 def resolve(
-    arguments: Mapping[str, str | Secret | None],
+    arguments: Mapping[str, Value | None],
     *,
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
@@ -129,19 +135,19 @@ def resolve(
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in arguments.items() if value is not None}
     for name, value in given.items():
-        if not isinstance(value, str | Secret):
+        if not isinstance(value, str) and not (name in _SECRETS and callable(value)):
             _fail(f"{name} must be a string, not {type(value).__name__}")
         if not value:
             _fail(f"{name} is empty; leave it out to use {_VARIABLES[name]}")
-    found: dict[str, str | Secret | None] = {}
+    found: dict[str, Value | None] = {}
     anonymous = not any(name in given for name in _CREDENTIALS)
     for name, variable in _VARIABLES.items():
         closed = (name == "username" and not anonymous) or (
             name == "password" and not anonymous and "username" not in given
         )
-        found[name] = given.get(name) or (None if closed else environ.get(variable) or None)
-    token_url = _checked_url("token_url", found["token_url"] or DEFAULT_TOKEN_URL)
-    base_url = _checked_url("base_url", found["base_url"] or DEFAULT_BASE_URL)
+        found[name] = given.get(name) or (None if closed else _from_environment(variable, environ))
+    token_url = _checked_url("token_url", _text(found["token_url"]) or DEFAULT_TOKEN_URL)
+    base_url = _checked_url("base_url", _text(found["base_url"]) or DEFAULT_BASE_URL)
     return Settings(
         token_url=token_url,
         base_url=base_url,
@@ -176,9 +182,8 @@ def checked_origins(origins: str | Iterable[str]) -> tuple[str, ...] | None:
     return urls
 
 
-def _checked_url(name: str, value: str | Secret) -> str:
+def _checked_url(name: str, url: str) -> str:
     """Returns a URL that secrets and tokens may be sent to, or says what is wrong with it."""
-    url = _text(value) or ""
     source = f"{name} ({_VARIABLES[name]})" if name in _VARIABLES else name
     try:
         origin = origin_of(url)
@@ -196,12 +201,44 @@ def _checked_url(name: str, value: str | Secret) -> str:
     return url
 
 
-def _text(value: str | Secret | None) -> str | None:
-    return value.reveal() if isinstance(value, Secret) else value
+def _from_environment(variable: str, environ: Mapping[str, str]) -> Value | None:
+    """Reads a variable; a secret may be in a file that the variable with `_FILE` names."""
+    value, path = environ.get(variable), None
+    if variable in _FILE_VARIABLES:
+        path = environ.get(variable + "_FILE")
+    if value and path:
+        _fail(f"both {variable} and {variable}_FILE are set; unset one of them")
+    if path:
+        return _SecretFile(variable + "_FILE", path)
+    return value or None
 
 
-def _hidden(value: str | Secret | None) -> Secret | None:
-    return Secret(value) if isinstance(value, str) else value
+@dataclass(frozen=True, slots=True)
+class _SecretFile:
+    """Reads a secret from a file each time, as container secrets are mounted and rotated."""
+
+    variable: str
+    path: str
+
+    def __call__(self) -> str:
+        try:
+            # By path, not by descriptor: Kubernetes swaps a symlink.
+            content = Path(self.path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            _fail(f"the file {self.path} ({self.variable}) cannot be read: {reason}")
+        secret = content.removesuffix("\n").removesuffix("\r")
+        if not secret:
+            _fail(f"the file {self.path} ({self.variable}) is empty")
+        return secret
+
+
+def _text(value: Value | None) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _hidden(value: Value | None) -> Secret | None:
+    return None if value is None else Secret(value)
 
 
 def _missing_text(missing: tuple[str, ...]) -> str:

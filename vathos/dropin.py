@@ -1,17 +1,60 @@
-"""What `OAuth2Session` promises, answered from a token source where there is one."""
+"""What `OAuth2Session` and `Session` promise, kept on top of a token source.
+
+The parent's token attributes and methods are answered from the source; the settings that token
+requests share, pickling and forking are looked after here too.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import requests
+from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
 from vathos.errors import ConfigurationError
+from vathos.exchange import Transport
+from vathos.forks import renew_after_fork
 from vathos.source import CachedSource
 from vathos.tokens import Instant, MalformedTokenError, Token
 
-__all__ = ["SourcedSession"]
+__all__ = ["Shared", "SourcedSession"]
+
+# Connection pools that a forked child shares with its parent and must not touch.
+_abandoned: list[Any] = []
+
+
+@dataclasses.dataclass(slots=True)
+class Shared(Transport):
+    """What the session and its token source both use, so that neither has to hold the other.
+
+    Attributes:
+        token_updater: Called with the token dictionary after each renewal, as in `OAuth2Session`.
+    """
+
+    token_updater: Callable[[dict[str, Any]], object] | None = None
+
+    def renewed(self, token: Token) -> None:
+        """Passes a new token on to the token updater.
+
+        Args:
+            token: The token.
+        """
+        if self.token_updater is not None:
+            self.token_updater(token.as_dict())
+
+
+def _shared_attribute(name: str) -> Any:
+    def read(session: SourcedSession) -> Any:
+        return getattr(session._shared, name)  # noqa: SLF001 - a part of this class
+
+    def write(session: SourcedSession, value: Any) -> None:
+        setattr(session._shared, name, value)  # noqa: SLF001
+
+    return property(read, write)
 
 
 class SourcedSession(OAuth2Session):
@@ -21,9 +64,24 @@ class SourcedSession(OAuth2Session):
         clock: Reads the present moment.
     """
 
+    _shared: Shared
     _source: CachedSource | None
     _is_plain: bool
     clock: Callable[[], Instant]
+
+    __attrs__ = [  # noqa: RUF012 - the parent's word for what pickle keeps, in this order
+        "_shared",
+        *requests.Session.__attrs__,
+        *("_settings", "_source", "_bearer", "_events", "_is_plain", "timeout", "clock"),
+        *("_client", "_scope", "redirect_uri", "state", "_state", "_pkce", "compliance_hook"),
+        *("auto_refresh_url", "auto_refresh_kwargs"),
+    ]
+
+    verify = _shared_attribute("verify")
+    cert = _shared_attribute("cert")
+    proxies = _shared_attribute("proxies")
+    trust_env = _shared_attribute("trust_env")
+    token_updater = _shared_attribute("token_updater")
 
     @property
     def token(self) -> dict[str, Any]:
@@ -127,3 +185,16 @@ class SourcedSession(OAuth2Session):
                 "since it was built"
             )
         return self._source.token(rejected=self._source.current).as_dict()
+
+    def _after_fork(self) -> None:
+        """Gives a forked child connections and a cookie lock of its own."""
+        for adapter in self.adapters.values():
+            if isinstance(adapter, HTTPAdapter):
+                # Kept, or its connections would be closed, under locks that may be held for ever.
+                _abandoned.append(adapter.poolmanager)
+                adapter.__setstate__(adapter.__getstate__())  # type: ignore[attr-defined]
+        self.cookies._cookies_lock = threading.RLock()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        renew_after_fork(self)

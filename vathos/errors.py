@@ -60,17 +60,23 @@ class TokenRequestError(VathosError, requests.ConnectionError):
         message: What happened, and what to do.
         endpoint: URL of the token endpoint.
         sent: Whether the token request may have reached the server, so that it may have acted.
+        retryable: Whether the same attempt may help a moment later.
 
     Attributes:
         endpoint: URL of the token endpoint.
         sent: `False` when the server certainly saw nothing (name not resolved, connection
             refused, TLS not agreed), `True` when it may have acted.
+        retryable: `False` when only a person can mend it: a certificate that is not trusted, a
+            proxy that wants a login.
     """
 
-    def __init__(self, message: str, *, endpoint: str = "", sent: bool = False) -> None:
+    def __init__(
+        self, message: str, *, endpoint: str = "", sent: bool = False, retryable: bool = True
+    ) -> None:
         super().__init__(message)
         self.endpoint = endpoint
         self.sent = sent
+        self.retryable = retryable
 
 
 class RenewalTimeout(TokenRequestError, requests.Timeout, TimeoutError):  # noqa: N818 - as TimeoutError, Timeout

@@ -100,7 +100,10 @@ def post(
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
             exchange.set_exception(error)
 
-    threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
+    except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+        work()
     try:
         error = exchange.exception(timeout)
     except TimeoutError:

@@ -14,6 +14,9 @@ from vathos.urls import origin_of
 
 __all__ = ["failure", "without_secrets"]
 
+# What http.client raises when a proxy answers CONNECT so; there is no attribute for it.
+_PROXY_LOGIN = "Tunnel connection failed: 407"
+
 
 def failure(error: BaseException, url: str) -> Exception:
     """Finds the error to raise for a failed exchange.
@@ -33,6 +36,7 @@ def failure(error: BaseException, url: str) -> Exception:
             f"the proxy on the way to {host} refused or broke the connection; "
             "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
             endpoint=url,
+            retryable=not any(_PROXY_LOGIN in str(cause) for cause in chain(error)),
         )
     if tls := _cause(error, ssl.SSLError, requests.exceptions.SSLError):
         reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "broken off"
@@ -40,6 +44,7 @@ def failure(error: BaseException, url: str) -> Exception:
             f"TLS to {host} could not be agreed ({reason}); check the host name, this machine's "
             "clock, and the CA bundle (verify=, REQUESTS_CA_BUNDLE)",
             endpoint=url,
+            retryable=False,
         )
     if _cause(error, urllib3.exceptions.NameResolutionError, socket.gaierror):
         return TokenRequestError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
 __all__ = [
@@ -21,21 +21,33 @@ class Secret:
     """A string that has no string form: it cannot be logged, formatted or shown by accident.
 
     Args:
-        value: The secret itself.
+        value: The secret itself, or a callable that reads it anew each time, so that a secret may
+            be changed where it is kept without a restart.
     """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str | Callable[[], str]) -> None:
         self._value = value
 
     def reveal(self) -> str:
         """Returns the secret, for the one line that sends it.
 
         Returns:
-            The secret in clear.
+            The secret in clear, as it is now.
+
+        Raises:
+            ConfigurationError: If the callable fails or returns something else than text.
         """
-        return self._value
+        if isinstance(self._value, str):
+            return self._value
+        try:
+            value = self._value()
+        except Exception as error:
+            raise _unreadable(error, f"raised {type(error).__name__}") from error
+        if not isinstance(value, str) or not value:
+            raise _unreadable(None, f"returned {'an empty string' if value == '' else type(value)}")
+        return value
 
     def __repr__(self) -> str:
         return "***"
@@ -45,6 +57,15 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
+
+
+def _unreadable(error: Exception | None, what: str) -> Exception:
+    # Late, because errors imports requests (every error is one of requests' too).
+    from vathos.errors import ConfigurationError  # noqa: PLC0415
+
+    if isinstance(error, ConfigurationError):
+        return error
+    return ConfigurationError(f"a secret could not be read: the callable for it {what}")
 
 
 def reveal(value: Secret | str) -> str:
@@ -111,6 +132,14 @@ class ClientCredentialsGrant:
         """Every secret that takes part in buying the token."""
         return (_secret(self.client_secret),)
 
+    def settled(self) -> ClientCredentialsGrant:
+        """Reads the secret once.
+
+        Returns:
+            The same grant with the secret as it is now.
+        """
+        return replace(self, client_secret=Secret(reveal(self.client_secret)))
+
     def form(self) -> dict[str, str]:
         """Builds the token request (§4.4.2), without the client authentication.
 
@@ -161,6 +190,18 @@ class PasswordGrant:
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret that takes part in buying the token."""
         return (_secret(self.client_secret), _secret(self.password))
+
+    def settled(self) -> PasswordGrant:
+        """Reads both secrets once.
+
+        Returns:
+            The same grant with the secrets as they are now.
+        """
+        return replace(
+            self,
+            client_secret=Secret(reveal(self.client_secret)),
+            password=Secret(reveal(self.password)),
+        )
 
     def form(self) -> dict[str, str]:
         """Builds the token request (§4.3.2), without the client authentication.

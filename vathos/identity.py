@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from vathos.grants import Grant
 
-__all__ = ["Identity", "identity_of"]
+__all__ = ["Credentials", "Identity", "identity_of"]
 
 # Known to this process only, so that a key that leaks tells nothing about the secrets in it.
 _PROCESS_SALT = os.urandom(32)
@@ -43,8 +43,67 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
         The identity. Any other token URL, client, grant type, user, scope set, audience, extra
         parameter or secret gives another one.
     """
+    public = _public(token_url, grant)
+    secrets = [secret.reveal() for secret in grant.secrets]
+    key = hashlib.blake2b(_framed([*public, *secrets]), key=_PROCESS_SALT, digest_size=32)
+    return Identity(name=_name(public), key=key.hexdigest())
+
+
+class Credentials:
+    """A grant whose secrets may change, and the identity that changes with them.
+
+    Args:
+        token_url: URL of the token endpoint.
+        grant: The grant; its secrets may be callables.
+
+    Attributes:
+        original: The grant as it was given.
+        name: The public name of the identity, which no secret takes part in.
+    """
+
+    def __init__(self, token_url: str, grant: Grant) -> None:
+        self._token_url = token_url
+        self.original = grant
+        self.name = _name(_public(token_url, grant))
+        self._read: tuple[Grant, Identity] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the secrets have been read before."""
+        return self._read is not None
+
+    @property
+    def grant(self) -> Grant:
+        """The grant with its secrets as they were last read."""
+        return (self._read or self.read())[0]
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the secrets that were last read."""
+        return (self._read or self.read())[1]
+
+    def read(self) -> tuple[Grant, Identity]:
+        """Reads the secrets anew.
+
+        Returns:
+            The grant, and another identity if a secret has changed.
+
+        Raises:
+            ConfigurationError: If a secret cannot be read.
+        """
+        grant = self.original.settled()
+        if self._read is None or grant != self._read[0]:
+            self._read = grant, identity_of(self._token_url, grant)
+        return self._read
+
+    def __getstate__(self) -> dict[str, object]:
+        # An identity's key means nothing in another process.
+        return {**self.__dict__, "_read": None}
+
+
+def _public(token_url: str, grant: Grant) -> tuple[str, ...]:
     parameters = [part for pair in sorted(grant.parameters.items()) for part in pair]
-    public = (
+    return (
         token_url,
         grant.client_id,
         grant.grant_type,
@@ -53,10 +112,10 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
         *_optional(grant.audience),
         *parameters,
     )
-    secrets = [secret.reveal() for secret in grant.secrets]
-    name = hashlib.blake2b(_framed(public), digest_size=6).hexdigest()
-    key = hashlib.blake2b(_framed([*public, *secrets]), key=_PROCESS_SALT, digest_size=32)
-    return Identity(name=name, key=key.hexdigest())
+
+
+def _name(public: tuple[str, ...]) -> str:
+    return hashlib.blake2b(_framed(public), digest_size=6).hexdigest()
 
 
 def _optional(value: str | None) -> tuple[str, ...]:

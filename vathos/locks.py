@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
+from vathos.forks import renew_after_fork
+
 __all__ = ["KeyedLock", "SingleFlight"]
 
 T = TypeVar("T")
@@ -27,6 +29,10 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
         self._guard = threading.Lock()  # guards _flights
         self._flights: dict[Hashable, Future[T]] = {}
 
@@ -45,44 +51,49 @@ class SingleFlight(Generic[T]):
             TimeoutError: If another caller's work took longer than `timeout`.
             Exception: What the work raised; each waiter gets a copy of its own.
         """
-        with self._guard:
-            flight = self._flights.get(key)
-            mine = flight is None
-            if flight is None:
-                flight = self._flights[key] = Future()
-        if not mine:
-            return self._join(flight, timeout), False
+        while True:
+            with self._guard:
+                flight = self._flights.get(key)
+                mine = flight is None
+                if flight is None:
+                    flight = self._flights[key] = Future()
+            if mine:
+                return self._fly(key, flight, work), True
+            error = flight.exception(timeout)
+            if error is None:
+                return flight.result(), False
+            if isinstance(error, Exception):
+                # Each thread raises its own: raising writes a traceback into the exception.
+                raise copy.copy(error) from error.__cause__
+            # The worker was stopped (Ctrl-C, SystemExit): its business, and the work is not done.
+
+    def _fly(self, key: Hashable, flight: Future[T], work: Callable[[], T]) -> T:
         try:
             result = work()
         except BaseException as error:
-            self._land(key)
+            self._land(key, flight)
             flight.set_exception(error)
             raise
-        self._land(key)
+        self._land(key, flight)
         flight.set_result(result)
-        return result, True
+        return result
 
-    def _land(self, key: Hashable) -> None:
-        # Before the result is published: who comes after that looks for itself.
+    def _land(self, key: Hashable, flight: Future[T]) -> None:
+        # Before the result is published: who comes after that looks for himself. A fork may have
+        # forgotten the flight.
         with self._guard:
-            del self._flights[key]
-
-    @staticmethod
-    def _join(flight: Future[T], timeout: float) -> T:
-        error = flight.exception(timeout)
-        if error is None:
-            return flight.result()
-        if not isinstance(error, Exception):
-            # The worker was interrupted (Ctrl-C, SystemExit); that is its business, not ours.
-            raise TimeoutError("the thread that was renewing the token was stopped")
-        # Each thread raises its own: raising writes a traceback into the exception.
-        raise copy.copy(error) from error.__cause__
+            if self._flights.get(key) is flight:
+                del self._flights[key]
 
 
 class KeyedLock:
     """A lock for each key, forgotten when nobody holds or awaits it."""
 
     def __init__(self) -> None:
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
         self._guard = threading.Lock()  # guards _locks
         self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import random
 from dataclasses import dataclass, field
 
@@ -64,3 +65,19 @@ class RenewalPolicy:
         if left <= lifetime * (1 - self.stale_share - self.jitter * self.position):
             return Freshness.STALE
         return Freshness.FRESH
+
+    def seconds_fresh(self, token: Token, at: Instant) -> float:
+        """Tells how long a token stays fresh, if no clock is set meanwhile.
+
+        Args:
+            token: The token.
+            at: The moment to judge at.
+
+        Returns:
+            Seconds; zero or less once it is stale, `inf` if the lifetime is unknown.
+        """
+        lifetime = token.lifetime
+        if lifetime is None:
+            return math.inf
+        margin = lifetime * (1 - self.stale_share - self.jitter * self.position)
+        return token.seconds_left(at) - margin

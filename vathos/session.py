@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,15 +9,16 @@ import requests
 
 from vathos.auth import BearerAuth, attached, detach
 from vathos.config import checked_origins, resolve
-from vathos.dropin import SourcedSession
+from vathos.dropin import Shared, SourcedSession
 from vathos.endpoint import TokenEndpoint
 from vathos.errors import ConfigurationError
-from vathos.exchange import Transport
+from vathos.events import Event, Events, Stats
+from vathos.forks import renew_after_fork
 from vathos.policy import RenewalPolicy
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.memory import process_store
-from vathos.tokens import Instant, Token, now
+from vathos.tokens import Instant, now
 from vathos.urls import is_absolute, join
 
 __all__ = ["VathosSession"]
@@ -36,34 +36,16 @@ def _inert(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-@dataclasses.dataclass(slots=True)
-class _Shared(Transport):
-    """What the session and its token source both use, so that neither has to hold the other."""
-
-    token_updater: Callable[[dict[str, Any]], object] | None = None
-
-    def renewed(self, token: Token) -> None:
-        if self.token_updater is not None:
-            self.token_updater(token.as_dict())
-
-
-def _shared_attribute(name: str) -> Any:
-    def read(session: VathosSession) -> Any:
-        return getattr(session._shared, name)  # noqa: SLF001 - a part of this class
-
-    def write(session: VathosSession, value: Any) -> None:
-        setattr(session._shared, name, value)  # noqa: SLF001
-
-    return property(read, write)
-
-
 class VathosSession(SourcedSession):
     """A `requests.Session` that attaches a valid access token to every request.
 
     With user name and password it uses the password grant (RFC 6749 §4.3), else client credentials
     (§4.4). What is not given is read from `VATHOS_CLIENT_ID`, `VATHOS_CLIENT_SECRET`,
-    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`. Nothing is
-    fetched before the first request; if a credential is missing, that request raises
+    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`; both secrets may
+    come from files instead (`VATHOS_CLIENT_SECRET_FILE`, `VATHOS_PASSWORD_FILE`), which are read
+    again at each renewal.
+
+    Nothing is fetched before the first request; if a credential is missing, that request raises
     `ConfigurationError`.
 
     It may be used from many threads, and pickled (the pickle holds the secrets and the token).
@@ -74,9 +56,9 @@ class VathosSession(SourcedSession):
 
     Args:
         client_id: Client identifier.
-        client_secret: Client secret.
+        client_secret: Client secret, or a callable that reads it at each renewal.
         username: User name of a natural person, or `None` for a service account.
-        password: The person's password.
+        password: The person's password, or a callable that reads it at each renewal.
         base_url: Base URL of the API, below which relative paths go; by default
             `https://api.vathos.net/v1`.
         token_url: URL of the token endpoint.
@@ -92,6 +74,10 @@ class VathosSession(SourcedSession):
         client_authentication: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
         token_parameters: Extra fields for the token request, repeated at each renewal.
         token_updater: Called with the token dictionary after each renewal this session made.
+        on_event: Called with each event of `vathos.events`, in the thread where it happens; what it
+            raises is logged and ignored.
+        keep_warm: Whether the token is renewed also while no request comes, from the first request
+            until `close`.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -100,26 +86,12 @@ class VathosSession(SourcedSession):
         ConfigurationError: If a value is malformed; the message names it.
     """
 
-    __attrs__ = [  # noqa: RUF012 - the parent's word for what pickle keeps, in this order
-        "_shared",
-        *requests.Session.__attrs__,
-        *("_settings", "_source", "_bearer", "_is_plain", "timeout", "clock"),
-        *("_client", "_scope", "redirect_uri", "state", "_state", "_pkce", "compliance_hook"),
-        *("auto_refresh_url", "auto_refresh_kwargs"),
-    ]
-
-    verify = _shared_attribute("verify")
-    cert = _shared_attribute("cert")
-    proxies = _shared_attribute("proxies")
-    trust_env = _shared_attribute("trust_env")
-    token_updater = _shared_attribute("token_updater")
-
     def __init__(
         self,
         client_id: str | None = None,
-        client_secret: str | None = None,
+        client_secret: str | Callable[[], str] | None = None,
         username: str | None = None,
-        password: str | None = None,
+        password: str | Callable[[], str] | None = None,
         *,
         base_url: str | None = None,
         token_url: str | None = None,
@@ -133,6 +105,8 @@ class VathosSession(SourcedSession):
         client_authentication: str = "client_secret_post",
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        keep_warm: bool = False,
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
@@ -142,8 +116,9 @@ class VathosSession(SourcedSession):
             raise ConfigurationError(
                 f"store must be a TokenStore such as MemoryStore(), not {type(store).__name__}"
             )
-        self._shared = _Shared()
+        self._shared = Shared()
         self._source = None
+        self._events = Events(on_event)
         self._bearer: BearerAuth | None = None
         self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
         self.timeout = timeout
@@ -167,6 +142,7 @@ class VathosSession(SourcedSession):
             self._settings.client_id, scope=scope, token_updater=token_updater, **oauth
         )
         self.auth = _inert
+        renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             return
         self._source = CachedSource(
@@ -180,8 +156,9 @@ class VathosSession(SourcedSession):
             process_store() if store is None else store,
             policy=policy,
             timeout=token_timeout,
-            clock=clock,
+            events=self._events,
             on_renewed=self._shared.renewed,
+            keep_warm=keep_warm,
         )
         if origins is None and self._settings.base_url_is_explicit:
             origins = self._settings.base_url
@@ -189,6 +166,7 @@ class VathosSession(SourcedSession):
             self._source,
             origins=None if origins is None else checked_origins(origins),
             clock=clock,
+            events=self._events,
         )
         if token:
             self.token = token
@@ -340,6 +318,20 @@ class VathosSession(SourcedSession):
             _decide(prepared_request)
         if leaves:
             prepared_request.headers.pop("Authorization", None)
+
+    def stats(self) -> Stats:
+        """Counts what happened to tokens since the session was built.
+
+        Returns:
+            The counters.
+        """
+        return self._events.stats
+
+    def close(self) -> None:
+        """Closes the connections, and ends the thread that keeps the token warm."""
+        if self._source is not None:
+            self._source.close()
+        super().close()
 
     def __repr__(self) -> str:
         if self._source is None:

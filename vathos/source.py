@@ -1,33 +1,36 @@
-"""Anything that answers `token()`, and the source that looks in a store before it renews."""
+"""Anything that answers `token()`, and the source that renews before anyone has to wait."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Protocol
+import time
+from collections.abc import Callable
+from typing import Protocol
 
+from vathos.background import Background, KeepWarm
 from vathos.endpoint import TokenEndpoint
 from vathos.errors import (
-    InvalidClientError,
-    RenewalTimeout,
-    StoreError,
+    ConfigurationError,
+    TokenRequestError,
     TokenResponseError,
     VathosError,
 )
-from vathos.grants import Grant, RefreshGrant
-from vathos.identity import identity_of
-from vathos.locks import SingleFlight
+from vathos.events import Events, ServedStale
+from vathos.grants import Grant
+from vathos.identity import Credentials
 from vathos.policy import Freshness, RenewalPolicy
+from vathos.refusals import refusals
+from vathos.sharing import SharedToken
 from vathos.stores.base import TokenStore
-from vathos.tokens import Instant, Token, now
+from vathos.stores.bypass import Bypass
+from vathos.tokens import Instant, Token
 
 __all__ = ["CachedSource", "TokenSource"]
 
 log = logging.getLogger("vathos.source")
 
-# One for the process, so that all sessions of one identity share one renewal.
-_flights: SingleFlight[_Outcome] = SingleFlight()
+_LONGEST_SLEEP = 60.0
+"""Seconds that keeping warm sleeps at most: a clock that was set is noticed within them."""
 
 
 class TokenSource(Protocol):
@@ -54,20 +57,23 @@ class TokenSource(Protocol):
 
 
 class CachedSource:
-    """Keeps a token at hand, shares it through a store, and renews it when it has expired.
+    """Keeps a token at hand, shares it through a store, and renews it before anyone has to wait.
 
-    A usable token costs no lock and no I/O. Otherwise one caller renews and the others wait for its
-    result, a failure included.
+    A fresh token costs no lock and no I/O. A stale one is handed out while one background renewal
+    runs. Without a token that works, one caller renews and the others wait for its result, a
+    failure included; where there was a token before, they wait out a bad minute of the server as
+    long as their time allows.
 
     Args:
-        grant: What buys the token.
+        grant: What buys the token; its secrets are read anew at each renewal.
         endpoint: Where it is bought.
         store: Where it is kept.
         policy: When it must be renewed.
         timeout: Seconds a caller waits for a token at most.
-        clock: Reads the present moment.
+        events: Who hears of renewals and failures.
         on_renewed: Called with each token this source bought, after it was stored, without any lock
             held; what it raises is logged.
+        keep_warm: Whether to renew also when nobody asks, from the first token on.
     """
 
     def __init__(
@@ -78,28 +84,43 @@ class CachedSource:
         *,
         policy: RenewalPolicy | None = None,
         timeout: float = 30.0,
-        clock: Callable[[], Instant] = now,
+        events: Events | None = None,
         on_renewed: Callable[[Token], object] | None = None,
+        keep_warm: bool = False,
     ) -> None:
         self.grant = grant
         self.endpoint = endpoint
-        self.store = store
         self.policy = policy or RenewalPolicy()
         self.timeout = timeout
-        self.clock = clock
-        self.on_renewed = on_renewed
-        self._identity = identity_of(endpoint.url, grant)
-        self._current: Token | None = None  # replaced as a whole; reading it needs no lock
+        self.events = events or Events()
+        self.keep_warm = keep_warm
+        self._shared = SharedToken(
+            Credentials(endpoint.url, grant),
+            endpoint,
+            Bypass(store),
+            self.policy,
+            events=self.events,
+            on_renewed=on_renewed,
+        )
+        self._background = Background()
+        self._warmth = KeepWarm()
+        self._failures = 0  # in a row; for the log only
+
+    @property
+    def clock(self) -> Callable[[], Instant]:
+        """Reads the present moment: the endpoint's clock."""
+        return self.endpoint.clock
 
     @property
     def name(self) -> str:
         """Short hash of the identity, without its secrets."""
-        return self._identity.name
+        return self._shared.credentials.name
 
     @property
     def current(self) -> Token | None:
-        """The token at hand, expired or not, without asking anybody."""
-        return self._current or self._load()
+        """The token at hand or in the store, expired or not, without asking the server."""
+        shared = self._shared
+        return shared.at_hand or shared.store.load(shared.credentials.identity)
 
     def token(self, rejected: Token | None = None) -> Token:
         """Gives a token that works.
@@ -111,14 +132,32 @@ class CachedSource:
             The token.
 
         Raises:
+            ConfigurationError: If a secret cannot be read.
             TokenRequestError: If the token endpoint could not be reached.
             TokenResponseError: If the token endpoint gave no token.
             RenewalTimeout: If it took longer than the time allowed.
         """
-        token = self._current
-        if token is not None and rejected is None and self._usable(token):
-            return token
-        return self._shared(rejected)
+        token = self._shared.at_hand
+        if token is not None and rejected is None:
+            state = self.policy.state(token, self.endpoint.clock())
+            if state is Freshness.FRESH:
+                return token
+            if state is Freshness.STALE:
+                self._renew_ahead(token)
+                return token
+        return self._awaited(rejected)
+
+    def warm(self) -> float:
+        """Renews the token if that is due; for the thread that keeps it warm.
+
+        Returns:
+            Seconds until it is due again, by the present clocks.
+        """
+        token, at = self._shared.at_hand, self.clock()
+        if token is not None and self.policy.state(token, at) is Freshness.FRESH:
+            return min(self.policy.seconds_fresh(token, at), _LONGEST_SLEEP)
+        self._renew_unasked(self.timeout)
+        return max(self._shared.pause_left(), 0.01)
 
     def adopt(self, token: Token) -> None:
         """Takes over a token that was bought elsewhere, and stores it.
@@ -126,157 +165,102 @@ class CachedSource:
         Args:
             token: The token.
         """
-        self._current = token
-        self._save(token)
+        self._shared.keep(token)
 
     def forget(self) -> None:
         """Drops the token here and in the store; the next caller gets a new one."""
-        self._current = None
+        self._shared.forget()
+
+    def close(self) -> None:
+        """Ends the thread that keeps the token warm, until the next token is waited for."""
+        self._warmth.stop()
+
+    def _renew_ahead(self, token: Token) -> None:
+        """Has a token that still works renewed, unless that is under way or has just failed."""
+        if self._shared.pause_left() <= 0:
+            budget = max(token.seconds_left(self.clock()) / 2, 0.5)
+            self._background.start(lambda: self._renew_unasked(min(budget, self.timeout)))
+
+    def _renew_unasked(self, timeout: float) -> None:
+        """Renews where nobody waits: a failure is a log line, and another attempt later."""
         try:
-            self.store.delete(self._identity)
-        except StoreError as error:
-            _report(error)
+            self._shared.credentials.read()
+            self._shared.renew(None, timeout, ahead=True)
+        except VathosError as error:
+            if isinstance(error, ConfigurationError):
+                self._shared.pause()
+            self._note_failure(error)
+        else:
+            self._note_success()
 
-    def _usable(self, token: Token) -> bool:
-        return self.policy.state(token, self.clock()) is not Freshness.EXPIRED
+    def _awaited(self, rejected: Token | None) -> Token:
+        """Gets a token for a caller who waits, and notes for how long."""
+        started = time.monotonic()
+        try:
+            token = self._found_or_bought(rejected, started + self.timeout)
+        finally:
+            self.events.waited(time.monotonic() - started)
+        if self.keep_warm:
+            self._warmth.start(self)
+        return token
 
-    def _shared(self, rejected: Token | None) -> Token:
-        """Looks in the store, then joins or starts the one renewal of this identity."""
-        found = self._look(rejected)
-        if found is None:
-            try:
-                found = self._renewed(rejected)
-            except VathosError as error:
-                found = self._last_resort(rejected, error)
-        self._current = found
-        return found
-
-    def _renewed(self, rejected: Token | None) -> Token:
-        """Takes part in the renewal of this identity, as the one who works or one who waits."""
+    def _found_or_bought(self, rejected: Token | None, deadline: float) -> Token:
+        """Looks in the store, else renews; waits out failures that may pass, if time allows."""
+        shared, had_one = self._shared, self._shared.at_hand is not None
         while True:
             try:
-                outcome, led = _flights.run(
-                    (id(self.store), self._identity.key),
-                    lambda: self._look_again_and_renew(rejected),
-                    timeout=self.timeout,
-                )
-            except RenewalTimeout:
-                raise
-            except TimeoutError:
-                raise RenewalTimeout(
-                    f"another caller's token renewal took longer than {self.timeout:g} s",
-                    endpoint=self.endpoint.url,
-                    sent=True,
-                ) from None
-            if led:
-                if outcome.bought:
-                    self._announce(outcome.token)
-                return outcome.token
-            if not _same(outcome.token, rejected):
-                return outcome.token
-            # That renewal had begun before the API refused what it was to bring: once more.
-
-    def _last_resort(self, rejected: Token | None, error: VathosError) -> Token:
-        """Returns the token in its last seconds when there is no successor, else raises."""
-        token = self._current
-        if rejected is None and token is not None and token.seconds_left(self.clock()) > 0:
-            log.warning("renewal failed, the token still works: %s", error, extra=self._fields())
-            return token
-        raise error
-
-    def _look(self, rejected: Token | None) -> Token | None:
-        """Returns a usable token other than the rejected one from the store, if there is one."""
-        token = self._load()
-        if token is None or not self._usable(token) or _same(token, rejected):
-            return None
-        return token
-
-    def _look_again_and_renew(self, rejected: Token | None) -> _Outcome:
-        deadline = self.clock().boot + self.timeout
-        with self._locked():
-            if found := self._look(rejected):
-                return _Outcome(found, bought=False)
-            token = self._renew(rejected, deadline)
-            self._save(token)
-            return _Outcome(token, bought=True)
-
-    def _renew(self, rejected: Token | None, deadline: float) -> Token:
-        """Buys a token: by the refresh grant where one may work, else by the original grant."""
-        older = self._load() or self._current
-        if older is not None and older.refresh_token and older.may_refresh(self.clock()):
-            grant = RefreshGrant(original=self.grant, refresh_token=older.refresh_token)
-            try:
-                return self._request(grant, deadline).keeping_refresh_token_of(older)
-            except InvalidClientError:
-                raise  # the original grant authenticates with the same secret
-            except TokenResponseError as error:
-                if not error.refused:
-                    raise
-                # Somebody else may have rotated it: then theirs is the token to use.
-                if found := self._look(rejected):
+                _, identity = shared.credentials.read()
+                if found := shared.look(rejected):
+                    shared.at_hand = found
                     return found
-                log.info("refresh refused, using the original grant", extra=self._fields(error))
-        return self._request(self.grant, deadline)
+                refusals.check(identity, self.clock())
+                # After a failure nobody asks before the pause is over, so that none stampedes.
+                time.sleep(max(min(shared.pause_left(), deadline - time.monotonic()), 0.0))
+                token = shared.renew(rejected, deadline - time.monotonic(), ahead=False)
+            except VathosError as error:
+                if found := self._last_seconds(rejected, error):
+                    return found
+                late = time.monotonic() + shared.pause_left() >= deadline
+                if late or not had_one or not _may_pass(error):
+                    raise
+            else:
+                self._note_success()
+                return token
 
-    def _request(self, grant: Grant | RefreshGrant, deadline: float) -> Token:
-        # A deadline that has passed still leaves one attempt, which fails by itself.
-        token = self.endpoint.request(grant, max(deadline - self.clock().boot, 0.001))
-        log.debug("token renewed", extra={**self._fields(), "vathos.grant": grant.grant_type})
-        missing = set(self.grant.scope.split()) - set((token.scope or self.grant.scope).split())
-        if missing:
-            log.warning("the server granted less scope than asked for", extra=self._fields())
-        return token
+    def _last_seconds(self, rejected: Token | None, error: VathosError) -> Token | None:
+        """Returns the token in its last seconds, when there is no successor."""
+        token = self._shared.at_hand
+        if rejected is None and token is not None and token.seconds_left(self.clock()) > 0:
+            self._note_failure(error)
+            return token
+        return None
 
-    def _announce(self, token: Token) -> None:
-        if self.on_renewed is not None:
-            try:
-                self.on_renewed(token)
-            except Exception:
-                log.exception("a renewal callback failed", extra=self._fields())
+    def _note_failure(self, error: VathosError) -> None:
+        """Logs a failure that nobody else will hear of; the first of a row the loudest."""
+        self._failures += 1
+        token = self._shared.at_hand
+        left = 0.0 if token is None else token.seconds_left(self.clock())
+        log.log(
+            logging.WARNING if self._failures == 1 else logging.INFO,
+            "renewal failed, the token works for another %.0f s: %s",
+            max(left, 0.0),
+            error,
+            extra={"vathos.identity": self.name},
+        )
+        if left > 0:
+            self.events.tell(ServedStale(self.name, left))
 
-    def _load(self) -> Token | None:
-        try:
-            return self.store.load(self._identity)
-        except StoreError as error:
-            _report(error)
-            return None
-
-    def _save(self, token: Token) -> None:
-        try:
-            self.store.save(self._identity, token)
-        except StoreError as error:
-            _report(error)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Holds the store's lock, or goes on without it: it saves requests, nothing rests on it."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self.store.lock(self._identity, self.timeout))
-            except (StoreError, TimeoutError) as error:
-                _report(error)
-            yield
-
-    def _fields(self, error: TokenResponseError | None = None) -> dict[str, object]:
-        fields: dict[str, object] = {"vathos.identity": self.name}
-        if error is not None:
-            fields |= {"vathos.status": error.status, "vathos.error": error.error}
-        return fields
+    def _note_success(self) -> None:
+        if self._failures:
+            log.info("renewed after %d failures", self._failures)
+            self._failures = 0
 
     def __repr__(self) -> str:
-        return f"CachedSource({self.name}, {self.grant.grant_type} at {self.endpoint.url})"
+        return f"CachedSource({self.grant.grant_type} at {self.endpoint.url})"
 
 
-class _Outcome(NamedTuple):
-    """What a renewal came to."""
-
-    token: Token
-    bought: bool
-
-
-def _same(token: Token, other: Token | None) -> bool:
-    return other is not None and token.access_token == other.access_token
-
-
-def _report(error: Exception) -> None:
-    log.warning("the token store failed, going on without it: %s", error)
+def _may_pass(error: VathosError) -> bool:
+    """Tells whether waiting can help, as opposed to somebody mending the credentials."""
+    if isinstance(error, TokenResponseError):
+        return not error.refused
+    return isinstance(error, TokenRequestError)

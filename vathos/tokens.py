@@ -203,6 +203,14 @@ class Token:
             refresh_expires_at=older.refresh_expires_at,
         )
 
+    def without_refresh_token(self) -> Token:
+        """Drops a refresh token that may be used up.
+
+        Returns:
+            The same access token alone.
+        """
+        return replace(self, refresh_token=None, refresh_expires_at=None)
+
     def _left(self, expires_at: float | None, at: Instant) -> float:
         if expires_at is None:
             return math.inf

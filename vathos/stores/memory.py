@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
+from vathos.forks import renew_after_fork
 from vathos.identity import Identity
 from vathos.locks import KeyedLock
 from vathos.tokens import Token
@@ -23,9 +24,13 @@ class MemoryStore:
 
     def __init__(self, capacity: int = 1024) -> None:
         self._capacity = capacity
-        self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._locks = KeyedLock()
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
 
     def load(self, identity: Identity) -> Token | None:
         """Looks a token up.

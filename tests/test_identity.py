@@ -1,0 +1,211 @@
+"""One key per token: whatever changes the token changes the key."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tests.canaries import Canary
+from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant
+from vathos.identity import identity_of
+
+URL = "https://as.example/token"
+
+SERVICE: dict[str, Any] = {
+    "token_url": URL,
+    "client_id": "device",
+    "client_secret": "secret",
+    "scope": "a b",
+    "audience": "api",
+    "parameters": {"resource": "r"},
+}
+PERSON: dict[str, Any] = {**SERVICE, "username": "ada", "password": "pw"}
+
+
+def grant_of(fields: dict[str, Any]) -> tuple[str, Grant]:
+    """Builds the grant that the fields make up."""
+    fields = dict(fields)
+    url = fields.pop("token_url")
+    kind = PasswordGrant if "username" in fields else ClientCredentialsGrant
+    return url, kind(**fields)
+
+
+def key(fields: dict[str, Any]) -> str:
+    """Returns the key of the token that the fields buy."""
+    return identity_of(*grant_of(fields)).key
+
+
+def name(fields: dict[str, Any]) -> str:
+    """Returns the public name of the token that the fields buy."""
+    return identity_of(*grant_of(fields)).name
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"token_url": URL + "/"},
+    {"client_id": "device2"},
+    {"scope": "a"},
+    {"scope": "a b c"},
+    {"scope": ""},
+    {"audience": "api2"},
+    {"audience": ""},
+    {"audience": None},
+    {"parameters": {}},
+    {"parameters": {"resource": "s"}},
+    {"parameters": {"resources": "r"}},
+    {"parameters": {"resource": "r", "x": ""}},
+    {"username": "eve"},
+    {"username": "Ada"},
+    {"username": ""},
+]
+SECRET_CHANGES: list[dict[str, Any]] = [
+    {"client_secret": "Secret"},
+    {"client_secret": ""},
+    {"password": "pw "},
+    {"password": ""},
+    {"client_secret": "pw", "password": "secret"},
+    {"client_secret": "secretp", "password": "w"},
+]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *SECRET_CHANGES], ids=str)
+def test_changed_field_is_another_key(change: dict[str, Any]) -> None:
+    """Any other token URL, client, user, scope, audience, parameter or secret is another token."""
+    assert key({**PERSON, **change}) != key(PERSON)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_changed_public_field_is_another_name(change: dict[str, Any]) -> None:
+    """Identities that differ in public look different in a log."""
+    assert name({**PERSON, **change}) != name(PERSON)
+
+
+@pytest.mark.parametrize("change", SECRET_CHANGES, ids=str)
+def test_name_tells_nothing_of_the_secrets(change: dict[str, Any]) -> None:
+    """What may be logged is the same whatever the secrets are."""
+    assert name({**PERSON, **change}) == name(PERSON)
+
+
+def test_grant_type_is_part_of_the_key() -> None:
+    """A client's own token is not a person's, even a nameless person's."""
+    assert key(SERVICE) != key({**SERVICE, "username": "", "password": ""})
+    assert name(SERVICE) != name({**SERVICE, "username": "", "password": ""})
+
+
+@pytest.mark.parametrize("scope", ["a b", "b a", " a  b ", "a b a"])
+def test_scope_is_a_set(scope: str) -> None:
+    """Order and repetition of scope names do not matter to the server, nor here."""
+    assert key({**PERSON, "scope": scope}) == key(PERSON)
+    assert name({**PERSON, "scope": scope}) == name(PERSON)
+
+
+def test_order_of_parameters_does_not_matter() -> None:
+    """The same parameters in another order buy the same token."""
+    one = {**SERVICE, "parameters": {"a": "1", "b": "2"}}
+    other = {**SERVICE, "parameters": {"b": "2", "a": "1"}}
+    assert key(one) == key(other)
+
+
+def test_equal_fields_are_the_same_identity() -> None:
+    """Two sessions made from the same credentials share a token."""
+    assert identity_of(*grant_of(PERSON)) == identity_of(*grant_of(dict(PERSON)))
+
+
+TEXT = st.text(max_size=4) | st.sampled_from(["0", "1", "a", "a b", " ", "\x00", "\udcff"])
+FIELDS = st.fixed_dictionaries(
+    {
+        "token_url": TEXT,
+        "client_id": TEXT,
+        "client_secret": TEXT,
+        "scope": TEXT,
+        "audience": st.none() | TEXT,
+        "parameters": st.dictionaries(TEXT, TEXT, max_size=3),
+    },
+)
+PEOPLE = st.builds(
+    lambda fields, username, password: {**fields, "username": username, "password": password},
+    FIELDS,
+    TEXT,
+    TEXT,
+)
+
+
+def meaning(fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields as the server understands them."""
+    return {**fields, "scope": set(fields["scope"].split())}
+
+
+@given(FIELDS | PEOPLE, FIELDS | PEOPLE)
+@example({**SERVICE, "audience": None, "scope": "1"}, {**SERVICE, "audience": "1", "scope": ""})
+@example(
+    {**SERVICE, "client_id": "ab", "token_url": "c"},
+    {**SERVICE, "client_id": "a", "token_url": "bc"},
+)
+@example(
+    {**SERVICE, "parameters": {"a": "b", "c": "d"}}, {**SERVICE, "parameters": {"a": "bc", "": "d"}}
+)
+def test_only_equal_meanings_share_a_key(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Two identities have one key exactly if the server would see no difference."""
+    assert (key(one) == key(other)) == (meaning(one) == meaning(other))
+
+
+@given(PEOPLE, st.sampled_from(sorted(PERSON)), TEXT)
+def test_any_one_change_is_another_key(fields: dict[str, Any], field: str, text: str) -> None:
+    """Changing one field, whichever and to whatever, changes the key."""
+    changed = {**fields, field: {text: text} if field == "parameters" else text}
+    assume(meaning(changed) != meaning(fields))
+    assert key(changed) != key(fields)
+
+
+@given(
+    PEOPLE,
+    st.permutations(
+        ["token_url", "client_id", "client_secret", "audience", "username", "password"]
+    ),
+    st.integers(min_value=1, max_value=4),
+)
+def test_text_moved_between_fields_is_another_key(
+    fields: dict[str, Any], order: list[str], moved: int
+) -> None:
+    """Whatever is taken from the end of one field and put before another one shows in the key."""
+    giver, taker = order[:2]
+    text = fields[giver] or ""
+    assume(text)
+    cut = max(len(text) - moved, 0)
+    changed = {**fields, giver: text[:cut], taker: text[cut:] + (fields[taker] or "")}
+    assume(meaning(changed) != meaning(fields))
+    assert key(changed) != key(fields)
+
+
+def test_text_form_shows_neither_key_nor_secret(canary: Canary) -> None:
+    """An identity may be logged: its name says nothing, its key is not shown."""
+    url, grant = grant_of(
+        {**PERSON, "client_secret": canary.client_secret, "password": canary.password}
+    )
+    identity = identity_of(url, grant)
+    assert repr(identity) == f"Identity(name='{identity.name}')"
+    assert len(identity.name) == 12
+    assert len(identity.key) == 64
+    assert "ada" not in repr(identity)
+
+
+def test_other_process_has_other_keys_and_the_same_names() -> None:
+    """A key that leaks is worth nothing elsewhere, and a name can be followed through all logs."""
+    code = (
+        "import json, sys; from vathos.identity import *; from vathos.grants import *;"
+        "fields = json.loads(sys.argv[1]); url = fields.pop('token_url');"
+        "identity = identity_of(url, PasswordGrant(**fields)); print(identity.name, identity.key)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(PERSON)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert told[0] == name(PERSON)
+    assert told[1] != key(PERSON)

@@ -1,0 +1,212 @@
+"""The command line: finds the command, and turns what came of it into an exit status.
+
+Standard output is data, standard error is story. A command is a module with `add_arguments(parser)`
+and `run(options)`, and one line in `COMMANDS`; it is imported only when it was chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import enum
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn
+
+__all__ = ["COMMANDS", "Command", "Exit", "Parser", "main"]
+
+
+class Exit(enum.IntEnum):
+    """What the exit status of every command means.
+
+    Attributes:
+        DONE: It worked.
+        FAILED: It did not; for `demo`, a call failed or left without a token.
+        USAGE: The command line makes no sense.
+        INTERRUPTED: Ctrl-C (128 + SIGINT, as shells report it).
+        BROKEN_PIPE: Whoever read the output left (128 + SIGPIPE).
+    """
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        module: Where it is.
+        summary: What it does, for the list of commands.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "demo": Command("vathos.demo", "watch a job of many API calls outlive its tokens"),
+}
+
+_WORD = re.compile(r"[a-z][a-z-]{0,19}")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose messages never repeat what was typed after an unknown option.
+
+    `--client-secret=…` is no option here, but people try it, and messages end up in logs.
+
+    Args:
+        **settings: As `argparse.ArgumentParser` takes them.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        # An abbreviation would change its meaning with the next option.
+        super().__init__(**settings, allow_abbrev=False)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Reads the arguments of a command.
+
+        Args:
+            arguments: The arguments.
+
+        Returns:
+            The options.
+
+        Raises:
+            SystemExit: If they make no sense, or help was asked for; both are printed.
+        """
+        # First of all, as argparse would take the value behind an unknown option for something
+        # else, and quote it.
+        for argument in arguments:
+            if argument == "--":
+                break
+            self._check_option(argument)
+        options, rest = self.parse_known_args(arguments)
+        if rest:
+            self.error("too many arguments")
+        return options
+
+    def _check_option(self, argument: str) -> None:
+        if len(argument) == 1 or not argument.startswith("-") or argument[1].isdecimal():
+            return
+        name, equals, _ = argument.partition("=")
+        if not name.startswith("--"):
+            name, equals = name[:2], ""  # `-pVALUE`
+        action = self._option_string_actions.get(name)
+        if action is None:
+            self.error(f"unknown option {_plain(name)}")
+        if equals and action.nargs == 0:
+            self.error(f"option {name} takes no value")
+
+    def error(self, message: str) -> NoReturn:
+        """Prints what is wrong and where help is.
+
+        Args:
+            message: What is wrong.
+
+        Raises:
+            SystemExit: Always.
+        """
+        self.exit(Exit.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        argv: The arguments; those of this process by default.
+
+    Returns:
+        The exit status, see `Exit`.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        try:
+            return _run(arguments)
+        except SystemExit as end:  # argparse's way to return
+            return int(end.code or 0)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _let_go()
+        return Exit.BROKEN_PIPE
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _top()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return Exit.USAGE
+    name, *rest = arguments
+    command = COMMANDS.get(name)
+    if command is None:
+        if not name.startswith("-"):
+            parser.error(f"unknown command{_in_words(name)}")
+        parser.parse(arguments)
+        parser.error("there is no command")
+    module = import_module(command.module)
+    parser = Parser(
+        prog=f"vathos {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse(rest)))
+
+
+def _top() -> Parser:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(
+        f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()
+    )
+    parser = Parser(
+        prog="vathos",
+        usage="vathos COMMAND [option ...]",
+        description="A requests session that always has a valid OAuth 2.0 access token.",
+        epilog=f"commands:\n{commands}\n\n`vathos COMMAND --help` tells more about a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from vathos import __version__  # noqa: PLC0415 - see the class
+
+        print(f"vathos {__version__}")
+        parser.exit()
+
+
+def _in_words(name: str) -> str:
+    """Quotes an unknown command, if it is a word and not something that was pasted."""
+    if not _WORD.fullmatch(name):
+        return ""
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _plain(option: str) -> str:
+    """Makes the name of an option safe to print."""
+    return re.sub(r"[^!-~]+", "?", option)[:40]
+
+
+def _let_go() -> None:
+    """Points a stream whose reader left to nowhere, or Python would complain at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())

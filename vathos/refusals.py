@@ -1,0 +1,103 @@
+"""Credentials that were refused, remembered, so that nobody is locked out by a job that insists."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections import OrderedDict
+
+from vathos.errors import TokenResponseError
+from vathos.forks import renew_after_fork
+from vathos.identity import Identity
+from vathos.pauses import Pauses
+from vathos.tokens import Instant
+
+__all__ = ["Refusals", "refusals"]
+
+
+class Refusals:
+    """Remembers credentials that were refused, so that they are not presented again and again.
+
+    Keycloak locks a person after two failures within a second, and calls it a wrong password. The
+    pause grows from 5 s to 5 min; other credentials are another identity and not affected.
+    """
+
+    SPACING = 1.0
+    """Seconds between two password attempts for one person, unless the first succeeded."""
+
+    def __init__(self) -> None:
+        self._pauses = Pauses(first=5.0, longest=300.0)
+        self._errors: OrderedDict[str, TokenResponseError] = OrderedDict()
+        self._attempts: dict[str, float] = {}
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()  # guards _errors and _attempts
+
+    def check(self, identity: Identity, at: Instant) -> None:
+        """Raises the remembered refusal while its pause lasts.
+
+        Args:
+            identity: Whose credentials.
+            at: The present moment.
+
+        Raises:
+            TokenResponseError: What the server said, and how long the pause still is.
+        """
+        left = self._pauses.left(identity.key, at)
+        error = self._errors.get(identity.key) if left > 0 else None
+        if error is not None:
+            again = copy.copy(error)
+            again.args = (f"{error}; these credentials are not presented for another {left:.0f} s",)
+            raise again
+
+    def remember(self, identity: Identity, error: TokenResponseError, at: Instant) -> float:
+        """Starts the next pause for refused credentials.
+
+        Args:
+            identity: Whose credentials.
+            error: What the server said.
+            at: The present moment.
+
+        Returns:
+            Seconds of the pause.
+        """
+        with self._guard:
+            self._errors[identity.key] = copy.copy(error)
+            if len(self._errors) > 1024:  # noqa: PLR2004 - as many as there are pauses
+                self._errors.popitem(last=False)
+        return self._pauses.lengthen(identity.key, at)
+
+    def forget(self, identity: Identity) -> None:
+        """Forgets a refusal: the credentials were taken.
+
+        Args:
+            identity: Whose credentials.
+        """
+        self._pauses.end(identity.key)
+        with self._guard:
+            self._errors.pop(identity.key, None)
+            self._attempts.pop(identity.name, None)
+
+    def space(self, identity: Identity) -> float:
+        """Reserves a moment for a password attempt.
+
+        Args:
+            identity: Whose password; attempts with other passwords of the same person count too.
+
+        Returns:
+            Seconds to wait before it.
+        """
+        present = time.monotonic()
+        with self._guard:
+            for name in [name for name, at in self._attempts.items() if at < present - 60]:
+                del self._attempts[name]
+            earliest = self._attempts.get(identity.name, present - self.SPACING) + self.SPACING
+            self._attempts[identity.name] = max(earliest, present)
+        return max(earliest - present, 0.0)
+
+
+refusals = Refusals()
+"""One for the process: all threads and sessions share what is known of bad credentials."""

@@ -1,0 +1,234 @@
+"""The token of one identity: at hand in this process, kept in a store, renewed once for all."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vathos.endpoint import TokenEndpoint
+from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError
+from vathos.events import Event, Events, RenewalFailed, Renewed
+from vathos.identity import Credentials, Identity
+from vathos.locks import SingleFlight
+from vathos.pauses import Pauses
+from vathos.policy import Freshness, RenewalPolicy
+from vathos.renewal import Bought, Renewal
+from vathos.retries import retry_after
+from vathos.stores.bypass import Bypass
+from vathos.tokens import Token
+
+__all__ = ["SharedToken"]
+
+log = logging.getLogger("vathos.sharing")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One renewal to be done, and the events of it that are still to be told."""
+
+    rejected: Token | None
+    timeout: float
+    ahead: bool
+    events: list[Event] = field(default_factory=list)
+
+
+class _Outcome(NamedTuple):
+    """What a renewal came to: a token, and what bought it unless it was found."""
+
+    token: Token
+    bought: Bought | None
+
+
+# One each for the process: all sessions of one identity share one renewal, and its failure.
+_flights: SingleFlight[_Outcome] = SingleFlight()
+_pauses = Pauses(first=0.5, longest=30.0, jitter=0.5)
+
+
+class SharedToken:
+    """Shares a token with all who have the same identity and store.
+
+    Args:
+        credentials: Who asks.
+        endpoint: Where tokens are bought.
+        store: Where they are kept.
+        policy: When they must be renewed.
+        events: Who hears of renewals and failures.
+        on_renewed: Called with each token bought here, without any lock held.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        endpoint: TokenEndpoint,
+        store: Bypass,
+        policy: RenewalPolicy,
+        *,
+        events: Events,
+        on_renewed: Callable[[Token], object] | None,
+    ) -> None:
+        self.credentials = credentials
+        self.endpoint = endpoint
+        self.store = store
+        self.policy = policy
+        self.events = events
+        self.on_renewed = on_renewed
+        self.at_hand: Token | None = None  # replaced as a whole; reading it needs no lock
+
+    def look(self, rejected: Token | None = None, *, fresh: bool = False) -> Token | None:
+        """Looks in the store.
+
+        Args:
+            rejected: A token that the API refused.
+            fresh: Whether it must be fresh; else a stale one will do.
+
+        Returns:
+            A token that works, other than the rejected one, or `None`.
+        """
+        token = self.store.load(self.credentials.identity)
+        if token is None or _same(token, rejected):
+            return None
+        state = self.policy.state(token, self.endpoint.clock())
+        if state is Freshness.EXPIRED or (fresh and state is not Freshness.FRESH):
+            return None
+        return token
+
+    def keep(self, token: Token) -> None:
+        """Takes a token in hand and stores it.
+
+        Args:
+            token: The token.
+        """
+        self.at_hand = token
+        self.store.save(self.credentials.identity, token)
+
+    def forget(self) -> None:
+        """Drops the token here and in the store."""
+        self.at_hand = None
+        self.store.delete(self.credentials.identity)
+
+    def pause_left(self) -> float:
+        """Tells how long no renewal is to be tried, as the last one failed.
+
+        Returns:
+            Seconds; zero if one may be tried now.
+        """
+        at = self.endpoint.clock()
+        left = _pauses.left(self.credentials.name, at)
+        if self.credentials.is_read:
+            left = max(left, _pauses.left(self.credentials.identity.key, at))
+        return left
+
+    def pause(self) -> None:
+        """Starts a pause for secrets that cannot be read, whatever they would be."""
+        _pauses.lengthen(self.credentials.name, self.endpoint.clock())
+
+    def renew(self, rejected: Token | None, timeout: float, *, ahead: bool) -> Token:
+        """Takes part in the one renewal, as the one who works or one who waits.
+
+        Args:
+            rejected: A token that the API refused; the result is another one.
+            timeout: Seconds it may take.
+            ahead: Whether the old token still works, so that only a fresh one is a success.
+
+        Returns:
+            The new token, now at hand.
+
+        Raises:
+            TokenRequestError: If the token endpoint gave no answer.
+            TokenResponseError: If it gave no token.
+            RenewalTimeout: If it took longer than the time allowed.
+        """
+        while True:
+            work = _Work(rejected, timeout, ahead)
+            outcome, led = self._flown(work)
+            if led and outcome.bought is not None:
+                self._announce(outcome.bought)
+            if led or not _same(outcome.token, rejected):
+                self.at_hand = outcome.token
+                return outcome.token
+            # That renewal had begun before the API refused what it was to bring: once more.
+
+    def _flown(self, work: _Work) -> tuple[_Outcome, bool]:
+        key = (id(self.store.store), self.credentials.identity.key)
+        try:
+            return _flights.run(key, lambda: self._renewed(work), timeout=work.timeout)
+        except RenewalTimeout:
+            raise
+        except TimeoutError:
+            raise RenewalTimeout(
+                f"another caller's token renewal took longer than {work.timeout:.1f} s",
+                endpoint=self.endpoint.url,
+                sent=True,
+            ) from None
+        finally:
+            # Only now: no hook is called while a lock is held or others wait.
+            for event in work.events:
+                self.events.tell(event)
+
+    def _renewed(self, work: _Work) -> _Outcome:
+        grant, identity = self.credentials.grant, self.credentials.identity
+        started = time.monotonic()
+        with self.store.locked(identity, work.timeout):
+            # Look again: another thread, process or machine may have been first.
+            if found := self.look(work.rejected, fresh=work.ahead):
+                return _Outcome(found, None)
+            renewal = Renewal(
+                self.endpoint,
+                grant,
+                identity,
+                started + work.timeout,
+                tell=work.events.append,
+                sent=lambda: self.events.count("token_requests"),
+                sibling=lambda: self.look(work.rejected, fresh=work.ahead),
+                spent=self._replace,
+            )
+            try:
+                bought = renewal.buy(self.store.load(identity) or self.at_hand)
+            except (TokenRequestError, TokenResponseError) as error:
+                pause = self._pause(identity, error)
+                failed = RenewalFailed(identity.name, copy.copy(error), work.ahead, pause)
+                work.events.append(failed)
+                raise
+            _pauses.end(identity.key)
+            _pauses.end(identity.name)
+            self.store.save(identity, bought.token)
+        if not bought.grant_type:
+            return _Outcome(bought.token, None)
+        seconds, expires_at = time.monotonic() - started, bought.token.expires_at
+        renewed = Renewed(identity.name, bought.grant_type, seconds, expires_at, work.ahead)
+        work.events.append(renewed)
+        return _Outcome(bought.token, bought)
+
+    def _replace(self, token: Token) -> None:
+        """Puts a token in place of the one with the same access token, here and in the store."""
+        if self.at_hand is not None and _same(token, self.at_hand):
+            self.at_hand = token
+        self.store.save(self.credentials.identity, token)
+
+    def _pause(self, identity: Identity, error: TokenRequestError | TokenResponseError) -> float:
+        at = self.endpoint.clock()
+        asked = None
+        if isinstance(error, TokenResponseError):
+            asked = retry_after(error.retry_after, at.wall)
+        _pauses.lengthen(identity.key, at, at_least=asked or 0.0)
+        return _pauses.left(identity.key, at)
+
+    def _announce(self, bought: Bought) -> None:
+        fields = {"vathos.identity": self.credentials.name}
+        log.debug("token renewed by %s", bought.grant_type, extra=fields)
+        asked = self.credentials.original.scope
+        if set(asked.split()) - set((bought.token.scope or asked).split()):
+            log.warning("the server granted less scope than asked for", extra=fields)
+        if self.on_renewed is not None:
+            try:
+                self.on_renewed(bought.token)
+            except Exception:
+                log.exception("a renewal callback failed", extra=fields)
+
+
+def _same(token: Token, other: Token | None) -> bool:
+    return other is not None and token.access_token == other.access_token
