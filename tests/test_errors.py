@@ -65,7 +65,7 @@ def test_no_error_holds_a_request_or_an_answer(kind: type[VathosError]) -> None:
 def _examples() -> list[VathosError]:
     simple = [kind("words") for kind in SIMPLE]
     silent = [
-        kind("words", endpoint="https://as.example/token", sent=True)
+        kind("words", endpoint="https://as.example/token", sent=True, retryable=False)
         for kind in (TokenRequestError, RenewalTimeout)
     ]
     answered = [
@@ -101,7 +101,7 @@ def test_copy_keeps_everything(error: VathosError, again: object) -> None:
 def test_attributes_have_defaults() -> None:
     """An error made from its message alone has every attribute."""
     silent, answered = TokenRequestError("words"), TokenResponseError("words")
-    assert (silent.endpoint, silent.sent) == ("", False)
+    assert (silent.endpoint, silent.sent, silent.retryable) == ("", False, True)
     assert (answered.endpoint, answered.status, answered.retry_after) == ("", 0, None)
     assert (answered.error, answered.error_description, answered.error_uri) == (None, None, None)
     assert not answered.refused

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import trustme
 
 from tests.canaries import CANARY, told_by
 from tests.wire import Connection, Request, Wire, answering, closed_port, dripping, hanging
+from vathos import exchange
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.exchange import MAX_BODY, Answer, Transport, post
 
@@ -330,6 +332,23 @@ def test_interrupt_cuts_the_exchange() -> None:
             send(wire.url())
         assert workers_left(0.5) == []
         assert wire.connections[0].gone.wait(0.5)
+
+
+class NoThread(threading.Thread):
+    """A thread that cannot be started, as at the shutdown of the interpreter."""
+
+    def start(self) -> None:
+        """Fails."""
+        raise RuntimeError("can't start new thread")
+
+
+def test_without_a_thread_the_caller_does_it_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread is to be had, the exchange still takes place, or fails as it would."""
+    fake = SimpleNamespace(Thread=NoThread)
+    with Wire(answering(b"done")) as wire, closed_port() as port:
+        monkeypatch.setattr(exchange, "threading", fake)
+        assert send(wire.url()).body == b"done"
+        assert "could not be reached" in str(failing(f"http://127.0.0.1:{port}/token"))
 
 
 def test_answer_in_time_leaves_nothing_open() -> None:
@@ -682,6 +701,16 @@ def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(proxy: s
     """A malformed proxy URL is not a connection that broke."""
     with closed_port() as port, pytest.raises(ConfigurationError):
         send(f"http://127.0.0.1:{port}/token", proxies={"http": proxy})
+
+
+def test_login_of_a_proxy_is_not_tried_again() -> None:
+    """A proxy that wants a login wants it a moment later too; one that is down may be up then."""
+    with Wire(refuse_connect) as proxy:
+        error = failing("https://127.0.0.1:9/token", proxies={"https": proxy.url(path="")})
+    assert not error.retryable
+    with closed_port() as port:
+        proxies = {"https": f"http://127.0.0.1:{port}"}
+        assert failing("https://127.0.0.1:9/token", proxies=proxies).retryable
 
 
 @pytest.mark.xfail(strict=True, reason="BUG exchange-4: dict(None)")

@@ -245,6 +245,29 @@ def test_chain_goes_from_the_outermost_to_the_innermost() -> None:
     assert list(chain(None)) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (exceptions.SSLError("x"), False),
+        (caused(exceptions.ProxyError("x"), OSError("Tunnel connection failed: 407 No")), False),
+        (caused(exceptions.ProxyError("x"), OSError("Tunnel connection failed: 502 Bad")), True),
+        (exceptions.ProxyError("x"), True),
+        (socket.gaierror(), True),
+        (exceptions.ConnectTimeout("x"), True),
+        (exceptions.ReadTimeout("x"), True),
+        (ConnectionRefusedError(), True),
+        (exceptions.ConnectionError("x"), True),
+    ],
+)
+def test_only_what_a_person_must_mend_is_not_tried_again(
+    error: BaseException, *, retryable: bool
+) -> None:
+    """A certificate and a proxy's login do not get better by themselves; all else may."""
+    failed = failure(error, URL)
+    assert isinstance(failed, TokenRequestError)
+    assert failed.retryable is retryable
+
+
 def test_circle_of_causes_ends() -> None:
     """Errors that cause each other do not make the walk endless."""
     first, second = ValueError("1"), ValueError("2")

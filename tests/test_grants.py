@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.canaries import CANARY, Canary
+from tests.canaries import CANARY, Canary, told_by
+from vathos.errors import ConfigurationError
 from vathos.grants import (
     ClientCredentialsGrant,
     Grant,
@@ -96,6 +97,109 @@ def test_secret_survives_a_copy(again: object) -> None:
     """A session that is pickled takes its secrets along."""
     assert callable(again)
     assert again(Secret("a")) == Secret("a")
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda s: s])
+def test_secret_may_be_read_from_somewhere_each_time(again: Any) -> None:
+    """A callable is asked whenever the secret is needed, and never shown."""
+    values = iter(["old", "new"])
+
+    def vault() -> str:
+        return next(values)
+
+    secret = again(Secret(vault))
+    assert (secret.reveal(), secret.reveal()) == ("old", "new")
+    assert repr(secret) == "***"
+    assert secret == Secret(vault)
+    assert hash(secret) == hash(Secret(vault))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", "returned an empty string"),
+        (None, "returned <class 'NoneType'>"),
+        (b"canary-password-91c4", "returned <class 'bytes'>"),
+    ],
+)
+def test_secret_that_is_no_text_is_refused(value: object, words: str) -> None:
+    """A callable that brings no text is named with what it brought, but not its value."""
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(lambda: value).reveal()  # type: ignore[arg-type, return-value]
+    assert str(caught.value) == f"a secret could not be read: the callable for it {words}"
+    assert CANARY.seen_in(told_by(caught.value)) == []
+
+
+def test_secret_that_cannot_be_read_is_refused() -> None:
+    """A callable that fails is named by the class of its error, which is kept as the cause."""
+    cause = KeyError("vault")
+
+    def fail() -> str:
+        raise cause
+
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(fail).reveal()
+    assert str(caught.value) == "a secret could not be read: the callable for it raised KeyError"
+    assert caught.value.__cause__ is cause
+
+
+def test_readable_reason_is_handed_on() -> None:
+    """A callable that knows what is wrong says so itself."""
+    reason = ConfigurationError("the file is empty")
+
+    def fail() -> str:
+        raise reason
+
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(fail).reveal()
+    assert caught.value is reason
+
+
+@pytest.mark.xfail(strict=True, reason="BUG grants-2: raise error from error")
+def test_no_error_is_its_own_cause() -> None:
+    """An error that is handed on has no circle of causes."""
+
+    def fail() -> str:
+        raise ConfigurationError("the file is empty")
+
+    with pytest.raises(ConfigurationError) as caught:
+        Secret(fail).reveal()
+    assert caught.value.__cause__ is not caught.value
+
+
+def test_interrupt_while_reading_a_secret_is_not_swallowed() -> None:
+    """Ctrl-C stays Ctrl-C."""
+
+    def fail() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Secret(fail).reveal()
+
+
+@pytest.mark.parametrize("make", ["service", "person"])
+def test_settled_grant_has_read_its_secrets(make: str) -> None:
+    """A settled grant is the same grant with its secrets as they are at that moment."""
+    values = iter(["old", "new"])
+    grant = {"service": service, "person": person}[make](
+        client_secret=lambda: next(values), scope="a", audience="b", parameters={"c": "d"}
+    )
+    old, new = grant.settled(), grant.settled()
+    assert [reveal(each.client_secret) for each in (old, old, new)] == ["old", "old", "new"]
+    assert dataclasses.replace(new, client_secret="old") == old
+    assert (old.user, old.scope, old.audience, old.parameters) == (
+        grant.user,
+        "a",
+        "b",
+        {"c": "d"},
+    )
+
+
+def test_settled_grant_has_read_the_password() -> None:
+    """A person's password is read too."""
+    values = iter(["old", "new"])
+    settled = person(password=lambda: next(values)).settled()
+    assert settled == person(password="old")
 
 
 # --- scope --------------------------------------------------------------------------------------

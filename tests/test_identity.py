@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -12,8 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.canaries import Canary
+from vathos.errors import ConfigurationError
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant
-from vathos.identity import identity_of
+from vathos.identity import Credentials, identity_of
 
 URL = "https://as.example/token"
 
@@ -192,6 +194,101 @@ def test_text_form_shows_neither_key_nor_secret(canary: Canary) -> None:
     assert len(identity.name) == 12
     assert len(identity.key) == 64
     assert "ada" not in repr(identity)
+
+
+# --- credentials --------------------------------------------------------------------------------
+
+
+class Vault:
+    """A secret that may be changed where it is kept."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.reads = 0
+
+    def __call__(self) -> str:
+        """Reads the secret."""
+        self.reads += 1
+        return self.value
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A client secret that may change."""
+    return Vault("old")
+
+
+@pytest.fixture
+def credentials(vault: Vault) -> Credentials:
+    """The credentials of a person whose client secret is in the vault."""
+    return Credentials(*grant_of({**PERSON, "client_secret": vault}))
+
+
+def test_secrets_are_not_read_before_they_are_needed(
+    credentials: Credentials, vault: Vault
+) -> None:
+    """Making a session asks no vault, and its name is known all the same."""
+    assert not credentials.is_read
+    assert credentials.name == name(PERSON)
+    assert vault.reads == 0
+
+
+def test_secrets_are_read_once(credentials: Credentials, vault: Vault) -> None:
+    """Grant and identity are those of the secrets as they were read first."""
+    assert credentials.grant == grant_of({**PERSON, "client_secret": "old"})[1]
+    assert credentials.identity.key == key({**PERSON, "client_secret": "old"})
+    vault.value = "new"
+    assert credentials.identity.key == key({**PERSON, "client_secret": "old"})
+    assert credentials.is_read
+    assert vault.reads == 1
+
+
+def test_identity_may_be_asked_for_first(credentials: Credentials) -> None:
+    """It does not matter which of the two is needed first."""
+    assert credentials.identity.key == key({**PERSON, "client_secret": "old"})
+    assert credentials.is_read
+
+
+def test_changed_secret_is_another_identity(credentials: Credentials, vault: Vault) -> None:
+    """Once they are read anew, a changed secret changes grant and key, but not the name."""
+    old = credentials.identity
+    vault.value = "new"
+    grant, identity = credentials.read()
+    assert identity.key == key({**PERSON, "client_secret": "new"})
+    assert (credentials.grant, credentials.identity) == (grant, identity)
+    assert identity.key != old.key
+    assert identity.name == old.name == credentials.name
+
+
+def test_unchanged_secret_is_the_same_identity(credentials: Credentials) -> None:
+    """Reading the same secret again changes nothing."""
+    first = credentials.read()
+    second = credentials.read()
+    assert second[0] is first[0]
+    assert second[1] is first[1]
+
+
+def test_secret_that_cannot_be_read_changes_nothing(credentials: Credentials, vault: Vault) -> None:
+    """While the vault fails, the last identity stays."""
+    old = credentials.identity
+    vault.value = ""
+    with pytest.raises(ConfigurationError):
+        credentials.read()
+    assert credentials.identity is old
+
+
+def test_pickled_credentials_are_unread(credentials: Credentials) -> None:
+    """A key means nothing in another process, so what was read does not travel."""
+    assert credentials.is_read is False
+    credentials.read()
+    again = pickle.loads(pickle.dumps(credentials))
+    assert not again.is_read
+    assert again.name == credentials.name
+    assert again.identity == credentials.identity
+    assert credentials.is_read
+
+
+# --- processes ----------------------------------------------------------------------------------
 
 
 def test_other_process_has_other_keys_and_the_same_names() -> None:

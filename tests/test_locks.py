@@ -6,11 +6,12 @@ import gc
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from vathos import locks
 from vathos.errors import TokenResponseError
 from vathos.locks import KeyedLock, SingleFlight
 
@@ -48,22 +49,38 @@ def work() -> Iterator[Workshop]:
     workshop.go.set()
 
 
-def waiters(
-    pool: ThreadPoolExecutor, count: int, flight: SingleFlight[Any], work: Callable[[], Any]
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Counts the callers that wait for a flight."""
+    seen = threading.Semaphore(0)
+
+    class Seen(Future[Any]):
+        """A flight that tells when somebody waits for it."""
+
+        def exception(self, timeout: float | None = None) -> BaseException | None:
+            """Waits, and says so."""
+            seen.release()
+            return super().exception(timeout)
+
+    monkeypatch.setattr(locks, "Future", Seen)
+    return seen
+
+
+def start(
+    pool: ThreadPoolExecutor,
+    flight: SingleFlight[Any],
+    work: Callable[[], Any],
+    begun: threading.Event,
+    joined: threading.Semaphore,
+    waiters: int,
 ) -> list[Future[Any]]:
-    """Starts callers and returns when each of them waits for the flight under way."""
-    joined = threading.Semaphore(0)
-    join = flight._join
-
-    def seen(*args: Any) -> Any:
-        joined.release()
-        return join(*args)
-
-    flight._join = seen  # type: ignore[method-assign]
-    futures = [pool.submit(flight.run, "key", work, timeout=PATIENCE) for _ in range(count)]
-    for _ in range(count):
+    """Starts a caller who works and callers who wait, and returns when all of them do."""
+    callers = [pool.submit(flight.run, "key", work, timeout=PATIENCE)]
+    assert begun.wait(PATIENCE)
+    callers += [pool.submit(flight.run, "key", work, timeout=PATIENCE) for _ in range(waiters)]
+    for _ in range(waiters):
         assert joined.acquire(timeout=PATIENCE)
-    return futures
+    return callers
 
 
 # --- single flight ------------------------------------------------------------------------------
@@ -74,32 +91,30 @@ def test_lone_caller_works() -> None:
     assert SingleFlight[str]().run("key", lambda: "done", timeout=0) == ("done", True)
 
 
-def test_waiters_share_one_result(pool: ThreadPoolExecutor, work: Workshop) -> None:
+def test_waiters_share_one_result(
+    pool: ThreadPoolExecutor, work: Workshop, joined: threading.Semaphore
+) -> None:
     """Twenty callers cost one run, and each is told who worked."""
-    flight = SingleFlight[str]()
-    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    others = waiters(pool, 20, flight, work)
+    callers = start(pool, SingleFlight[str](), work, work.begun, joined, 20)
     work.go.set()
-    assert first.result(PATIENCE) == ("done", True)
-    assert [other.result(PATIENCE) for other in others] == [("done", False)] * 20
+    results = [caller.result(PATIENCE) for caller in callers]
+    assert results == [("done", True)] + [("done", False)] * 20
     assert work.runs == 1
 
 
-def test_waiters_share_one_failure(pool: ThreadPoolExecutor, work: Workshop) -> None:
+def test_waiters_share_one_failure(
+    pool: ThreadPoolExecutor, work: Workshop, joined: threading.Semaphore
+) -> None:
     """A failure costs one run too; each caller gets an error of its own, with cause and words."""
-    flight = SingleFlight[str]()
     cause = OSError("reset")
 
     def fail() -> str:
         work()
         raise TokenResponseError("words", status=503, retry_after="7") from cause
 
-    first = pool.submit(flight.run, "key", fail, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    others = waiters(pool, 5, flight, fail)
+    callers = start(pool, SingleFlight[str](), fail, work.begun, joined, 5)
     work.go.set()
-    errors = [future.exception(PATIENCE) for future in (first, *others)]
+    errors = [caller.exception(PATIENCE) for caller in callers]
     assert work.runs == 1
     assert len({id(error) for error in errors}) == 6
     assert {(type(error), str(error), error and error.__cause__) for error in errors} == {
@@ -108,23 +123,24 @@ def test_waiters_share_one_failure(pool: ThreadPoolExecutor, work: Workshop) -> 
     assert [getattr(error, "retry_after", None) for error in errors] == ["7"] * 6
 
 
-def test_traceback_of_a_waiter_is_its_own(pool: ThreadPoolExecutor, work: Workshop) -> None:
+def test_traceback_of_a_waiter_is_its_own(
+    pool: ThreadPoolExecutor, work: Workshop, joined: threading.Semaphore
+) -> None:
     """No thread's frames pile up in another thread's error."""
-    flight = SingleFlight[str]()
 
     def fail() -> str:
         work()
         raise ValueError("words")
 
-    first = pool.submit(flight.run, "key", fail, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    (other,) = waiters(pool, 1, flight, fail)
+    callers = start(pool, SingleFlight[str](), fail, work.begun, joined, 1)
     work.go.set()
-    worker, waiter = first.exception(PATIENCE), other.exception(PATIENCE)
-    assert worker is not None
-    assert waiter is not None
-    assert "fail" in [frame.name for frame in traceback.extract_tb(worker.__traceback__)]
-    assert "fail" not in [frame.name for frame in traceback.extract_tb(waiter.__traceback__)]
+    frames = []
+    for caller in callers:
+        error = caller.exception(PATIENCE)
+        assert error is not None
+        frames.append([frame.name for frame in traceback.extract_tb(error.__traceback__)])
+    assert "fail" in frames[0]
+    assert "fail" not in frames[1]
 
 
 class AwkwardError(Exception):
@@ -136,42 +152,40 @@ class AwkwardError(Exception):
 
 @pytest.mark.xfail(strict=True, reason="BUG locks-1: the waiter gets copy's TypeError instead")
 def test_error_that_cannot_be_copied_reaches_the_waiters(
-    pool: ThreadPoolExecutor, work: Workshop
+    pool: ThreadPoolExecutor, work: Workshop, joined: threading.Semaphore
 ) -> None:
-    """A store's or a callback's odd error reaches those who wait as what it is."""
-    flight = SingleFlight[str]()
+    """A callback's odd error reaches those who wait as what it is."""
 
     def fail() -> str:
         work()
         raise AwkwardError("a", "b")
 
-    first = pool.submit(flight.run, "key", fail, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    (other,) = waiters(pool, 1, flight, fail)
+    callers = start(pool, SingleFlight[str](), fail, work.begun, joined, 1)
     work.go.set()
-    assert type(first.exception(PATIENCE)) is AwkwardError
-    assert type(other.exception(PATIENCE)) is AwkwardError
+    assert [type(caller.exception(PATIENCE)) for caller in callers] == [AwkwardError] * 2
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 def test_interrupt_stays_with_the_worker(
-    kind: type[BaseException], pool: ThreadPoolExecutor, work: Workshop
+    kind: type[BaseException],
+    pool: ThreadPoolExecutor,
+    work: Workshop,
+    joined: threading.Semaphore,
 ) -> None:
-    """Ctrl-C in the thread that works ends the others' wait, but does not interrupt them."""
-    flight = SingleFlight[str]()
+    """Ctrl-C in the thread that works interrupts nobody else: one of those who wait takes over."""
 
-    def stop() -> str:
-        work()
-        raise kind
+    def stopped_once() -> str:
+        result = work()
+        if work.runs == 1:
+            raise kind
+        return result
 
-    first = pool.submit(flight.run, "key", stop, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    (other,) = waiters(pool, 1, flight, stop)
+    callers = start(pool, SingleFlight[str](), stopped_once, work.begun, joined, 3)
     work.go.set()
-    assert type(first.exception(PATIENCE)) is kind
-    error = other.exception(PATIENCE)
-    assert type(error) is TimeoutError
-    assert str(error) == "the thread that was renewing the token was stopped"
+    assert type(callers[0].exception(PATIENCE)) is kind
+    results = [caller.result(PATIENCE) for caller in callers[1:]]
+    assert [result for result, _ in results] == ["done"] * 3
+    assert 1 <= sum(mine for _, mine in results) == work.runs - 1
 
 
 def test_waiter_has_a_deadline_of_its_own(pool: ThreadPoolExecutor, work: Workshop) -> None:
@@ -204,26 +218,57 @@ def test_next_caller_works_anew(error: BaseException | None) -> None:
     assert flight._flights == {}
 
 
+@pytest.mark.parametrize("error", [None, ValueError("words")])
 def test_flight_has_landed_before_its_result_is_out(
-    pool: ThreadPoolExecutor, work: Workshop
+    error: Exception | None, pool: ThreadPoolExecutor, work: Workshop
 ) -> None:
     """Whoever got a result and asks again starts anew: it never gets the same result twice."""
     flight = SingleFlight[str]()
-    again: list[bool] = []
+    open_flights: list[int] = []
 
-    def ask_twice() -> None:
-        _, mine = flight.run("key", work, timeout=PATIENCE)
-        assert not mine
-        again.append(flight.run("key", lambda: "second", timeout=PATIENCE)[0] == "second")
+    def finish() -> str:
+        work()
+        if error is not None:
+            raise error
+        return "done"
 
-    pool.submit(flight.run, "key", work, timeout=PATIENCE)
+    first = pool.submit(flight.run, "key", finish, timeout=PATIENCE)
     assert work.begun.wait(PATIENCE)
-    asked = [pool.submit(ask_twice) for _ in range(8)]
+    flight._flights["key"].add_done_callback(lambda _: open_flights.append(len(flight._flights)))
     work.go.set()
-    wait(asked, PATIENCE)
-    assert all(future.exception(0) is None or again for future in asked)
-    assert again
-    assert all(again)
+    assert first.exception(PATIENCE) is error
+    assert open_flights == [0]
+
+
+def test_flight_does_not_survive_a_fork(pool: ThreadPoolExecutor, work: Workshop) -> None:
+    """In a forked child nobody works for it: the next caller there works itself."""
+    flight = SingleFlight[str]()
+    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
+    assert work.begun.wait(PATIENCE)
+    flight._guard.acquire()
+    flight._after_fork()
+    assert flight.run("key", lambda: "mine", timeout=0) == ("mine", True)
+    work.go.set()
+    assert first.result(PATIENCE) == ("done", True)
+
+
+def test_flight_that_a_fork_forgot_does_not_end_another(
+    pool: ThreadPoolExecutor, work: Workshop
+) -> None:
+    """Work that was under way at the fork lands without touching the flight begun since."""
+    flight = SingleFlight[str]()
+    later = Workshop()
+    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
+    assert work.begun.wait(PATIENCE)
+    flight._after_fork()
+    second = pool.submit(flight.run, "key", later, timeout=PATIENCE)
+    assert later.begun.wait(PATIENCE)
+    work.go.set()
+    assert first.result(PATIENCE) == ("done", True)
+    assert list(flight._flights) == ["key"]
+    later.go.set()
+    assert second.result(PATIENCE) == ("done", True)
+    assert flight._flights == {}
 
 
 def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Workshop) -> None:
@@ -249,57 +294,67 @@ def test_work_may_start_another_flight() -> None:
 
 def test_lock_excludes() -> None:
     """While one thread holds the lock of a key, another one's wait ends in TimeoutError."""
-    locks = KeyedLock()
-    with locks.hold("key", 0), ThreadPoolExecutor(1) as pool:
-        error = pool.submit(_hold, locks, "key", 0.01).exception(PATIENCE)
+    keyed = KeyedLock()
+    with keyed.hold("key", 0), ThreadPoolExecutor(1) as pool:
+        error = pool.submit(_hold, keyed, "key", 0.01).exception(PATIENCE)
     assert type(error) is TimeoutError
     assert str(error) == "another thread held the lock for more than 0.01 s"
 
 
 def test_lock_is_free_afterwards() -> None:
     """The lock is released at the end of the block, also after an error."""
-    locks = KeyedLock()
-    with pytest.raises(ValueError, match="words"), locks.hold("key", 0):
+    keyed = KeyedLock()
+    with pytest.raises(ValueError, match="words"), keyed.hold("key", 0):
         raise ValueError("words")
-    with locks.hold("key", 0):
+    with keyed.hold("key", 0):
         pass
 
 
 def test_waiter_gets_the_lock_when_it_is_released(pool: ThreadPoolExecutor) -> None:
     """A thread that waits in time gets the lock."""
-    locks = KeyedLock()
-    with locks.hold("key", 0):
-        waiting = pool.submit(_hold, locks, "key", PATIENCE)
+    keyed = KeyedLock()
+    with keyed.hold("key", 0):
+        waiting = pool.submit(_hold, keyed, "key", PATIENCE)
         assert not waiting.done()
     assert waiting.result(PATIENCE) is None
 
 
 def test_locks_of_other_keys_are_free() -> None:
     """Keys do not block each other."""
-    locks = KeyedLock()
-    with locks.hold("key", 0), locks.hold("other", 0):
+    keyed = KeyedLock()
+    with keyed.hold("key", 0), keyed.hold("other", 0):
         pass
 
 
 def test_time_that_is_up_means_no_wait() -> None:
     """A negative time to wait is none at all, and no wait for ever."""
-    locks = KeyedLock()
-    with locks.hold("key", -1):
+    keyed = KeyedLock()
+    with keyed.hold("key", -1):
         pass
-    with locks.hold("key", 0), pytest.raises(TimeoutError), locks.hold("key", -1):
+    with keyed.hold("key", 0), pytest.raises(TimeoutError), keyed.hold("key", -1):
         pass  # pragma: no cover
 
 
 def test_unused_locks_are_forgotten() -> None:
     """Ten thousand identities leave nothing behind."""
-    locks = KeyedLock()
+    keyed = KeyedLock()
     for number in range(10_000):
-        with locks.hold(number, 0):
+        with keyed.hold(number, 0):
             pass
     gc.collect()
-    assert len(locks._locks) == 0
+    assert len(keyed._locks) == 0
 
 
-def _hold(locks: KeyedLock, key: str, timeout: float) -> None:
-    with locks.hold(key, timeout):
+def test_lock_does_not_survive_a_fork() -> None:
+    """A lock that another thread held at the fork would stay locked in the child for ever."""
+    keyed = KeyedLock()
+    with keyed.hold("key", 0):
+        keyed._guard.acquire()
+        keyed._after_fork()
+        with keyed.hold("key", 0):
+            pass
+
+
+def _hold(keyed: KeyedLock, key: str, timeout: float) -> None:
+    with keyed.hold(key, timeout):
         pass

@@ -14,11 +14,11 @@ def test_there_is_no_pause_at_first(clock: FakeClock) -> None:
 
 
 def test_pause_runs_out(clock: FakeClock) -> None:
-    """A pause counts down to zero and below."""
+    """A pause counts down to zero, and no further."""
     pauses = Pauses(first=5)
     assert pauses.lengthen("a", clock())
     left = [pauses.left("a", clock()), *(pauses.left("a", clock.advance(2)) for _ in range(3))]
-    assert left == [5, 3, 1, -1]
+    assert left == [5, 3, 1, 0]
 
 
 def test_pauses_double_up_to_the_longest(clock: FakeClock) -> None:
@@ -68,6 +68,76 @@ def test_end_of_no_pause_is_nothing() -> None:
     pauses.end("a")
 
 
+def test_length_of_the_pause_is_told(clock: FakeClock) -> None:
+    """Whoever starts a pause learns how long it is; whoever comes meanwhile learns nothing."""
+    pauses = Pauses(first=5)
+    assert [pauses.lengthen("a", clock()), pauses.lengthen("a", clock())] == [5, 0]
+    assert pauses.lengthen("a", clock.advance(5)) == 10
+
+
+def test_pause_may_have_to_be_longer(clock: FakeClock) -> None:
+    """A server that asked for more time gets it, and the next pause is no longer for that."""
+    pauses = Pauses(first=5, longest=30)
+    assert pauses.lengthen("a", clock(), at_least=60) == 60
+    assert pauses.left("a", clock()) == 60
+    assert pauses.lengthen("a", clock.advance(60), at_least=3) == 10
+
+
+def test_jitter_takes_off_a_share(clock: FakeClock) -> None:
+    """A fleet does not come back in step: each pause is a little shorter than it might be."""
+    pauses = Pauses(first=10, jitter=0.5)
+    lengths = {pauses.lengthen(name, clock()) for name in range(50)}
+    assert len(lengths) == 50
+    assert all(5 <= length <= 10 for length in lengths)
+
+
+def test_jitter_does_not_add_up(clock: FakeClock) -> None:
+    """The pauses double as if there were no jitter."""
+    pauses = Pauses(first=10, longest=10_000, jitter=0.1)
+    for number in range(6):
+        length = pauses.lengthen("a", clock())
+        assert 0.9 * 10 * 2**number <= length <= 10 * 2**number
+        clock.advance(length)
+
+
+def test_jitter_does_not_shorten_what_was_asked_for(clock: FakeClock) -> None:
+    """The least that a server asked for is kept in full."""
+    pauses = Pauses(first=10, jitter=1)
+    assert {pauses.lengthen(name, clock(), at_least=60) for name in range(20)} == {60}
+
+
+def test_oldest_name_is_forgotten(clock: FakeClock) -> None:
+    """A service that checks many people's passwords does not grow for ever."""
+    pauses = Pauses(first=5, capacity=3)
+    for name in (0, 1, 2):
+        pauses.lengthen(name, clock())
+    clock.advance(6)
+    for name in (0, 3):
+        pauses.lengthen(name, clock())
+    assert [pauses.left(name, clock()) for name in (0, 3)] == [10, 5]
+    pauses.lengthen(2, clock())
+    pauses.lengthen(1, clock())
+    assert [pauses.left(name, clock()) for name in (0, 1, 2, 3)] == [0, 5, 10, 5]
+
+
+def test_ordinary_capacity_is_1024(clock: FakeClock) -> None:
+    """Unless told otherwise, so many names are remembered."""
+    pauses = Pauses()
+    for name in range(1025):
+        pauses.lengthen(name, clock())
+    assert [pauses.left(name, clock()) for name in (0, 1, 1024)] == [0, 5, 5]
+
+
+def test_pause_survives_a_fork(clock: FakeClock) -> None:
+    """A forked child keeps the pauses, and no lock that another thread held."""
+    pauses = Pauses(first=5)
+    pauses.lengthen("a", clock())
+    pauses._guard.acquire()
+    pauses._after_fork()
+    assert pauses.left("a", clock()) == 5
+    assert pauses.lengthen("b", clock()) == 5
+
+
 def test_names_do_not_disturb_each_other(clock: FakeClock) -> None:
     """One identity's pause is not another's."""
     pauses = Pauses(first=5)
@@ -90,7 +160,7 @@ def test_of_many_threads_one_starts_the_pause(clock: FakeClock) -> None:
     """Twenty threads that report the same failure start one pause, not twenty."""
     pauses = Pauses(first=5)
     barrier = threading.Barrier(20)
-    started: list[bool] = []
+    started: list[float] = []
 
     def report() -> None:
         barrier.wait()
@@ -101,5 +171,5 @@ def test_of_many_threads_one_starts_the_pause(clock: FakeClock) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(started) == [False] * 19 + [True]
+    assert sorted(started) == [0] * 19 + [5]
     assert pauses.left("a", clock()) == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -91,6 +93,28 @@ def test_token_only_ages(lifetime: float, shares: list[float], position: float) 
     assert policy.state(token, AT) is Freshness.FRESH
     assert policy.state(token, after(lifetime * 0.9)) is Freshness.STALE
     assert policy.state(token, after(lifetime)) is Freshness.EXPIRED
+
+
+@given(
+    lifetime=st.floats(min_value=0.1, max_value=YEAR),
+    share=st.floats(min_value=0, max_value=1.5),
+    position=st.floats(min_value=0, max_value=1),
+)
+def test_seconds_fresh_agrees_with_the_state(
+    lifetime: float, share: float, position: float
+) -> None:
+    """Who waits for as long as a token is fresh finds it stale then, and fresh a little before."""
+    policy, token = RenewalPolicy(position=position), living(lifetime)
+    seconds = policy.seconds_fresh(token, after(lifetime * share))
+    turns = lifetime * share + seconds
+    assert turns == pytest.approx(lifetime * (0.8 + 0.08 * position), rel=1e-6, abs=1e-5)
+    assert policy.state(token, after(turns * 0.999)) is Freshness.FRESH
+    assert policy.state(token, after(turns * 1.001)) is Freshness.STALE
+
+
+def test_token_of_unknown_lifetime_is_fresh_for_ever() -> None:
+    """There is no moment to wait for."""
+    assert RenewalPolicy().seconds_fresh(living(None), after(YEAR)) == math.inf
 
 
 def test_unknown_lifetime_is_fresh() -> None:

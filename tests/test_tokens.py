@@ -404,6 +404,13 @@ def test_rotated_refresh_token_replaces_the_old_one() -> None:
     assert newer.keeping_refresh_token_of(older) == newer
 
 
+def test_used_up_refresh_token_is_dropped() -> None:
+    """A refresh token that may be spent goes, with its end; the access token stays as it is."""
+    token = Token("at", 9.0, "a b", "rt", 7.0, issued_at=1.0, issued_boot=2.0)
+    assert token.without_refresh_token() == Token("at", 9.0, "a b", issued_at=1.0, issued_boot=2.0)
+    assert token.refresh_token == "rt"
+
+
 def test_now_reads_both_clocks() -> None:
     """The present moment is between two readings of the system's clocks."""
     before = time.time()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 import hmac
+import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
-__all__ = ["Accounts", "Client", "User", "Verdict"]
+__all__ = ["Accounts", "Client", "Person", "ServiceAccount", "User", "Verdict"]
 
 GRANTS = ("client_credentials", "password", "refresh_token")
 SCOPES = ("openid", "profile", "email")
@@ -17,6 +18,22 @@ SCOPES = ("openid", "profile", "email")
 # Keycloak's quickLoginCheckMilliSeconds and minimumQuickLoginWaitSeconds.
 QUICK_FAILURES = 1.0
 LOCKED_FOR = 60.0
+
+
+class ServiceAccount(TypedDict):
+    """What a session of a service account is built from, by the names of its arguments."""
+
+    client_id: str
+    client_secret: str
+    token_url: str
+    base_url: str
+
+
+class Person(ServiceAccount):
+    """What a session of a natural person is built from, by the names of its arguments."""
+
+    username: str
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,18 @@ def same_secret(known: str, presented: str) -> bool:
     return hmac.compare_digest(known.encode(), presented.encode())
 
 
+def service_account_name(client_id: str) -> str:
+    """Names the user that stands for a client in the client credentials grant, as Keycloak does.
+
+    Args:
+        client_id: The client.
+
+    Returns:
+        The user name.
+    """
+    return f"service-account-{client_id}"
+
+
 class Accounts:
     """The clients and users of a realm.
 
@@ -95,11 +124,15 @@ class Accounts:
         lockout: bool,
     ) -> None:
         self._lock = lock
-        self._clients = {client.client_id: client for client in clients}
-        self._users = {user.username: user for user in users}
+        self._clients: dict[str, Client] = {}
+        self._users: dict[str, User] = {}
         self._lockout = lockout
         self._last_failure: dict[str, float] = {}
         self._locked_until: dict[str, float] = {}
+        for client in clients:
+            self.add(client)
+        for user in users:
+            self.add(user)
 
     def add(self, account: Client | User) -> None:
         """Adds a client or a user, or replaces the one of that name.
@@ -110,6 +143,9 @@ class Accounts:
         with self._lock:
             if isinstance(account, Client):
                 self._clients[account.client_id] = account
+                # As in Keycloak, a client's service account is a user, so that it can be disabled.
+                name = service_account_name(account.client_id)
+                self._users.setdefault(name, User(name, secrets.token_urlsafe(16)))
             else:
                 self._users[account.username] = account
 
@@ -215,5 +251,5 @@ class Accounts:
             The secrets of the clients and the passwords of the users.
         """
         with self._lock:
-            secrets = [client.client_secret for client in self._clients.values()]
-            return (*secrets, *(user.password for user in self._users.values()))
+            known = [client.client_secret for client in self._clients.values()]
+            return (*known, *(user.password for user in self._users.values()))

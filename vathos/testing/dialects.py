@@ -32,6 +32,7 @@ class Dialect:
         wrong_client_secret: The client is known, its secret is wrong or missing.
         disabled_client: The client was disabled.
         no_client_credentials: The client may not use the client credentials grant.
+        disabled_service_account: The user that stands for the client was disabled.
         no_password: The client may not use the password grant.
         no_refresh: The client may not use the refresh grant.
         missing_grant_type: A token request without `grant_type`.
@@ -60,6 +61,7 @@ class Dialect:
     wrong_client_secret: Refusal
     disabled_client: Refusal
     no_client_credentials: Refusal
+    disabled_service_account: Refusal
     no_password: Refusal
     no_refresh: Refusal
     missing_grant_type: Refusal
@@ -93,6 +95,7 @@ RFC = Dialect(
     wrong_client_secret=_CLIENT,
     disabled_client=_CLIENT,
     no_client_credentials=_GRANT_TYPE,
+    disabled_service_account=_GRANT_TYPE,
     no_password=_GRANT_TYPE,
     no_refresh=_GRANT_TYPE,
     missing_grant_type=Refusal(400, "invalid_request", "Request is missing grant_type parameter."),
@@ -119,8 +122,8 @@ _KEYCLOAK_CLIENT = "Invalid client or Invalid client credentials"
 _KEYCLOAK_USER = "Invalid user credentials"
 
 # As Keycloak 26 words them: ValidateUsername, ValidatePassword, ClientIdAndSecretAuthenticator,
-# ClientCredentialsGrantType and TokenManager. A wrong password is 401, an unknown or locked user
-# 400, with one and the same text.
+# ClientCredentialsGrantType and TokenManager; checked against a running 26.7.3. A wrong password,
+# an unknown and a locked user get one and the same answer.
 KEYCLOAK = Dialect(
     name="keycloak",
     unknown_client=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
@@ -129,13 +132,14 @@ KEYCLOAK = Dialect(
     no_client_credentials=Refusal(
         401, "unauthorized_client", "Client not enabled to retrieve service account"
     ),
+    disabled_service_account=Refusal(401, "invalid_request", "User '{}' disabled"),
     no_password=Refusal(400, "unauthorized_client", "Client not allowed for direct access grants"),
     no_refresh=_GRANT_TYPE,
     missing_grant_type=Refusal(400, "invalid_request", "Missing form parameter: grant_type"),
     unknown_grant_type=Refusal(400, "unsupported_grant_type", "Unsupported grant_type"),
     missing_username=Refusal(401, "invalid_request", "Missing parameter: username"),
     unknown_user=Refusal(400, "invalid_grant", _KEYCLOAK_USER),
-    wrong_password=Refusal(401, "invalid_grant", _KEYCLOAK_USER),
+    wrong_password=Refusal(400, "invalid_grant", _KEYCLOAK_USER),
     locked_user=Refusal(400, "invalid_grant", _KEYCLOAK_USER),
     disabled_user=Refusal(400, "invalid_grant", "Account disabled"),
     disabled_user_refresh=Refusal(400, "invalid_grant", "User disabled"),

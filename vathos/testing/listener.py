@@ -36,7 +36,7 @@ class Listener(http.server.ThreadingHTTPServer):
         self._closing = threading.Event()
         self._lock = threading.Lock()  # guards _connections and _workers
         self._connections: set[socket.socket] = set()
-        self._workers: set[threading.Thread] = set()
+        self._workers: list[threading.Thread] = []
         self._acceptor = threading.Thread(
             target=self._accept, name=f"vathos-testing-{self.port}", daemon=True
         )
@@ -61,18 +61,17 @@ class Listener(http.server.ThreadingHTTPServer):
         if self._closing.is_set():
             return
         self._closing.set()
+        # Wakes the acceptor on Linux, and has connections refused even where a forked child still
+        # holds the socket. Elsewhere the acceptor wakes for nothing but a connection.
+        cut_off(self.socket)
         with contextlib.suppress(OSError):
-            # Wakes the acceptor, which waits for a connection and for nothing else.
             socket.create_connection(self._address_from_here(), timeout=1).close()
         self._acceptor.join()
-        # A forked child may still hold the socket: connections to it must be refused all the same.
-        cut_off(self.socket)
         self.server_close()
         with self._lock:
-            workers = tuple(self._workers)
             for connection in self._connections:
                 cut_off(connection)
-        for worker in workers:
+        for worker in self._workers:
             worker.join()
 
     def _address_from_here(self) -> tuple[str, int]:
@@ -88,6 +87,18 @@ class Listener(http.server.ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.port
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - theirs
+        """Turns connections away while closing, the one that wakes the acceptor among them.
+
+        Args:
+            request: The connection.
+            client_address: Its other end.
+
+        Returns:
+            Whether to serve it.
+        """
+        return not self._closing.is_set()
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Gives a connection a thread of its own.
 
@@ -102,8 +113,10 @@ class Listener(http.server.ThreadingHTTPServer):
             daemon=True,
         )
         with self._lock:
-            self._workers.add(worker)
-        worker.start()
+            # A worker cannot take itself out: it lives on for a moment after its last statement.
+            self._workers = [each for each in self._workers if each.is_alive()]
+            worker.start()
+            self._workers.append(worker)
 
     def _work(self, connection: socket.socket, client_address: Any) -> None:
         try:
@@ -123,7 +136,6 @@ class Listener(http.server.ThreadingHTTPServer):
         finally:
             with self._lock:
                 self._connections.discard(connection)
-                self._workers.discard(threading.current_thread())
             connection.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

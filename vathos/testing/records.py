@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from urllib.parse import quote, quote_plus
 
 from vathos.testing.messages import Headers, Request, authorization_scheme
 from vathos.testing.validator import basic_credentials
@@ -163,9 +164,15 @@ class Records:
             self._records.clear()
 
     def _hider(self) -> Callable[[str], str]:
-        secrets = [re.escape(each) for each in self._secrets() if len(each) >= _SHORTEST]
-        pattern = re.compile("|".join([_TOKENS.pattern, *secrets]))
+        secrets = [each for each in self._secrets() if len(each) >= _SHORTEST]
+        encoded = [f(each) for each in secrets for f in (quote, quote_plus, _quote_all)]
+        forms = [re.escape(each) for each in (*secrets, *encoded)]
+        pattern = re.compile("|".join([_TOKENS.pattern, *forms]))
         return lambda text: pattern.sub("***", text)
+
+
+def _quote_all(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _hidden(pairs: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from vathos.testing.accounts import Accounts, Client, User
+from vathos.testing.accounts import Accounts, Client, Person, ServiceAccount, User
 from vathos.testing.api import ProtectedApi
 from vathos.testing.clock import Clock
 from vathos.testing.controls import Controls
@@ -171,19 +171,19 @@ class AuthorizationServer(Controls):
         return user.password if user else ""
 
     @property
-    def service_account(self) -> dict[str, str]:
+    def service_account(self) -> ServiceAccount:
         """Arguments for a session of the first client: its credentials and the URLs."""
-        return {
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "token_url": self.token_url,
-            "base_url": self.api_url,
-        }
+        return ServiceAccount(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            token_url=self.token_url,
+            base_url=self.api_url,
+        )
 
     @property
-    def person(self) -> dict[str, str]:
+    def person(self) -> Person:
         """Arguments for a session of the first user at the first client."""
-        return {**self.service_account, "username": self.username, "password": self.password}
+        return Person(**self.service_account, username=self.username, password=self.password)
 
     @property
     def api(self) -> ProtectedApi:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_plus
 
 from oauthlib.common import Request
 from oauthlib.oauth2 import OAuth2Error, RequestValidator
 
-from vathos.testing.accounts import Accounts, Client, Verdict, same_secret
+from vathos.testing.accounts import Accounts, Client, Verdict, same_secret, service_account_name
 from vathos.testing.dialects import Dialect, Refusal
 from vathos.testing.introspection import describe
 from vathos.testing.ledger import Ledger
@@ -90,7 +91,20 @@ class Validator(RequestValidator):
             raise refused(self._dialect.wrong_client_secret)
         request.client = client
         request.client_id = client_id
+        if request.grant_type is not None:
+            # oauthlib asks only after the password: a client that may not even try passwords
+            # would lock users out.
+            self.validate_grant_type(client_id, request.grant_type, client, request)
+        if request.grant_type == "client_credentials":
+            self._require_service_account(client_id)
         return True
+
+    def _require_service_account(self, client_id: str) -> None:
+        name = service_account_name(client_id)
+        user = self._accounts.user(name)
+        if user is not None and not user.enabled:
+            refusal = self._dialect.disabled_service_account
+            raise refused(replace(refusal, description=refusal.description.format(name)))
 
     def validate_grant_type(
         self,

@@ -51,8 +51,9 @@ class Delivery:
         head = self.head()
         rate = self.fault.drip_rate
         if rate is None:
-            write(head)
-            for piece in self.body():
+            body = self.body()
+            write(head + next(body, b""))
+            for piece in body:
                 write(piece)
         else:
             if not self.fault.dripped_head:

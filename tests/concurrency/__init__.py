@@ -1,0 +1,1 @@
+"""Threads and processes at once: the only tests that may wait."""

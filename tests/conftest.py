@@ -1,0 +1,127 @@
+"""What every test stands on: an empty environment, no way out to the network, a clock, canaries."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from tests.canaries import CANARY, Canary
+from vathos.tokens import Instant
+
+hypothesis.settings.register_profile("vathos", deadline=None, database=None)
+hypothesis.settings.load_profile("vathos")
+set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "vathos-hypothesis")
+
+_FOREIGN = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
+_FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+
+
+class FakeClock:
+    """A pair of clocks that stand still until they are told to move.
+
+    Args:
+        wall: Unix timestamp (seconds, UTC) that the wall clock shows first.
+        boot: What the boot clock shows first.
+    """
+
+    def __init__(self, wall: float = 1_800_000_000.0, boot: float = 5_000.0) -> None:
+        self.instant = Instant(wall, boot)
+
+    def __call__(self) -> Instant:
+        """Reads the clocks, as `vathos.tokens.now` does."""
+        return self.instant
+
+    def advance(self, seconds: float) -> Instant:
+        """Lets time pass, for both clocks."""
+        self.instant = Instant(self.instant.wall + seconds, self.instant.boot + seconds)
+        return self.instant
+
+    def step_wall(self, seconds: float) -> Instant:
+        """Sets the wall clock by so many seconds, as a person or NTP does; no time passes."""
+        self.instant = self.instant._replace(wall=self.instant.wall + seconds)
+        return self.instant
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock of this test's own."""
+    return FakeClock()
+
+
+@pytest.fixture
+def canary() -> Canary:
+    """Secrets that no message, repr, log line or traceback may show."""
+    return CANARY
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Takes away what the shell of whoever runs the tests would add: settings, proxies, netrc."""
+    for name in list(os.environ):
+        if (
+            name.startswith("VATHOS_")
+            or name.lower().endswith("_proxy")
+            or name in _FOREIGN + _FOLDERS
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # what Windows calls it
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that would leave this machine; names under `.invalid` are never found."""
+    refused: list[str] = []
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    getaddrinfo = socket.getaddrinfo
+
+    def check(sock: socket.socket, address: Any) -> None:
+        if sock.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
+            refused.append(f"connect to {address}")
+            raise AssertionError(refused[-1])
+
+    def guarded_connect(sock: socket.socket, address: Any) -> None:
+        check(sock, address)
+        connect(sock, address)
+
+    def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+        check(sock, address)
+        return connect_ex(sock, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = (host.decode("idna") if isinstance(host, bytes) else host or "").rstrip(".")
+        if name.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if name and name != "localhost" and not _is_address(name):
+            refused.append(f"look-up of {name}")
+            raise AssertionError(refused[-1])
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+    yield
+    # Again here: in another thread, or under an `except`, the error above may have been swallowed.
+    if refused:
+        pytest.fail(f"a test must not leave this machine: {', '.join(refused)}", pytrace=False)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

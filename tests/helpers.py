@@ -1,0 +1,87 @@
+"""What several test files share: threads to wait for, and sources on an embedded server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from tests.conftest import FakeClock
+from vathos.endpoint import TokenEndpoint
+from vathos.grants import ClientCredentialsGrant, PasswordGrant
+from vathos.source import CachedSource
+from vathos.stores.memory import MemoryStore
+from vathos.testing import AuthorizationServer
+
+T = TypeVar("T")
+
+
+def service_source(
+    server: AuthorizationServer, clock: FakeClock | None = None, **options: Any
+) -> CachedSource:
+    """Builds a source for the server's default service account."""
+    grant = ClientCredentialsGrant(client_id=server.client_id, client_secret=server.client_secret)
+    endpoint = TokenEndpoint(server.token_url, **({"clock": clock} if clock else {}))
+    return CachedSource(grant, endpoint, options.pop("store", None) or MemoryStore(), **options)
+
+
+def person_source(
+    server: AuthorizationServer, clock: FakeClock | None = None, **options: Any
+) -> CachedSource:
+    """Builds a source for the server's default person."""
+    grant = PasswordGrant(
+        client_id=server.client_id,
+        client_secret=server.client_secret,
+        username=server.username,
+        password=options.pop("password", server.password),
+    )
+    endpoint = TokenEndpoint(server.token_url, **({"clock": clock} if clock else {}))
+    return CachedSource(grant, endpoint, options.pop("store", None) or MemoryStore(), **options)
+
+
+def vathos_threads() -> list[threading.Thread]:
+    """Lists the threads of the client side that still run."""
+    names = ("vathos-renewal", "vathos-keep-warm", "vathos-token-request")
+    return [thread for thread in threading.enumerate() if thread.name in names]
+
+
+def join_background(name: str = "vathos-renewal", seconds: float = 10.0) -> None:
+    """Waits until no background work is under way."""
+    for thread in vathos_threads():
+        if thread.name == name:
+            thread.join(seconds)
+            assert not thread.is_alive()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Waits until something is so, or fails."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.005)
+
+
+def together(count: int, work: Callable[[int], T]) -> list[T | BaseException]:
+    """Runs work on threads released at once; a failure is a result."""
+    barrier = threading.Barrier(count)
+    results: list[T | BaseException] = [RuntimeError("not run")] * count
+
+    def run(index: int) -> None:
+        barrier.wait()
+        try:
+            results[index] = work(index)
+        except Exception as error:  # noqa: BLE001 - the result of this thread
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def distinct(values: Iterable[Any]) -> int:
+    """Counts the different objects among some."""
+    return len({id(value) for value in values})

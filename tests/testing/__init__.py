@@ -1,0 +1,1 @@
+"""Tests of the embedded authorization server, with plain HTTP clients only."""

@@ -1,0 +1,174 @@
+"""The server's life: sockets, threads, TLS, concurrency, clients that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+import pytest
+import requests
+import trustme
+
+from tests.testing.plain import call, credentials, login, raw, read_all, refresh, send, service
+from vathos.testing import AuthorizationServer
+
+
+def own_threads() -> list[str]:
+    """Names of the living threads of any test server."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("vathos-testing")]
+
+
+def port_of(server: AuthorizationServer) -> int:
+    """The port of a server."""
+    return int(server.api_url.split(":")[2].split("/")[0])
+
+
+def together(number: int, act: Callable[[], object]) -> list[object]:
+    """Runs one function in many threads that start at the same moment."""
+    barrier, results = threading.Barrier(number), list[object]()
+
+    def run() -> None:
+        barrier.wait(30)
+        results.append(act())
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+def test_server_is_ready_and_gone() -> None:
+    """It answers when the constructor has returned, and after close nothing listens any more."""
+    server = AuthorizationServer()
+    assert service(server).status_code == 200
+    server.close()
+    server.close()
+    with pytest.raises(requests.ConnectionError):
+        service(server)
+    assert own_threads() == []
+
+
+def test_close_drops_open_connections(server: AuthorizationServer) -> None:
+    """Idle, half-sent and kept-alive connections all end with the server, threads included."""
+    with raw(server) as idle, raw(server) as half, raw(server) as kept:
+        half.sendall(b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        kept.sendall(b"GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 401")
+        server.close()
+        assert own_threads() == []
+        for connection in (idle, half, kept):
+            # Whoever was not served yet is reset, the others see the end of the stream.
+            with contextlib.suppress(ConnectionResetError):
+                assert read_all(connection) == b""
+
+
+def test_block_closes_the_server() -> None:
+    """The with block closes, also when an exception leaves it."""
+    with pytest.raises(KeyError), AuthorizationServer():
+        raise KeyError
+    assert own_threads() == []
+
+
+def test_given_port_is_used_and_can_be_taken() -> None:
+    """A given port is used; a second server on it is an error that leaves nothing behind."""
+    with AuthorizationServer(host="0.0.0.0") as server:
+        port = port_of(server)
+        assert server.issuer.startswith("http://0.0.0.0:")
+        with pytest.raises(OSError, match="in use"):
+            AuthorizationServer(host="0.0.0.0", port=port)
+    with AuthorizationServer(port=port) as again:
+        assert port_of(again) == port
+
+
+def test_arguments_of_sessions(server: AuthorizationServer) -> None:
+    """The dictionaries for sessions hold the credentials and the URLs."""
+    assert server.service_account == {
+        **credentials(server),
+        "token_url": server.token_url,
+        "base_url": server.api_url,
+    }
+    assert server.person.items() >= {("username", "ada"), ("password", server.password)}
+    assert repr(server) == f"<AuthorizationServer {server.issuer}>"
+
+
+def test_own_clock_is_used_and_turned() -> None:
+    """The server's time is the given clock's, turned by advance, back as well."""
+    with AuthorizationServer(clock=lambda: 5000.0) as server:
+        server.advance(10)
+        server.advance(-3)
+        assert server.now() == 5007.0
+        response = service(server)
+        assert response.headers["Date"] == "Thu, 01 Jan 1970 01:23:27 GMT"
+
+
+def test_lifetimes_are_rounded_down() -> None:
+    """Fractions of a second are kept by the clock and dropped from the answer."""
+    with AuthorizationServer(
+        access_token_lifetime=2.5, refresh_token_lifetime=9.9, clock=lambda: 0.0
+    ) as server:
+        answer = login(server).json()
+        assert (answer["expires_in"], answer["refresh_expires_in"]) == (2, 9)
+        server.advance(2.4)
+        assert call(server, answer["access_token"]).status_code == 200
+        server.advance(0.1)
+        assert call(server, answer["access_token"]).status_code == 401
+
+
+def test_tls_serves_https(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """With a TLS context the URLs are https; a client that distrusts it harms nobody."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    with AuthorizationServer(tls=context) as server:
+        assert server.token_url.startswith("https://127.0.0.1:")
+        data = {"grant_type": "client_credentials", **credentials(server)}
+        with pytest.raises(requests.exceptions.SSLError):
+            send("POST", server.token_url, data=data)
+        assert send("POST", server.token_url, data=data, verify=str(bundle)).status_code == 200
+        with requests.Session() as session, raw(server):
+            session.trust_env = False
+            kept = session.get(server.discovery_url, verify=str(bundle), timeout=30)
+            assert kept.json()["issuer"] == server.issuer
+            server.close()
+    assert own_threads() == []
+    assert capfd.readouterr().err == ""
+
+
+def test_sixteen_threads_get_sixteen_numbers(server: AuthorizationServer) -> None:
+    """Concurrent grants never share a token or a number, and all are counted."""
+
+    def some() -> list[int]:
+        return [server.number(service(server).json()["access_token"]) for _ in range(8)]
+
+    numbers = [number for part in together(16, some) for number in part]  # type: ignore[attr-defined]
+    assert sorted(numbers) == list(range(1, 129))
+    assert server.count("client_credentials") == 128
+    assert len({each.number for each in server.requests}) == 128
+
+
+def test_one_refresh_token_is_spent_once(server: AuthorizationServer) -> None:
+    """Of many concurrent refreshes with one token exactly one succeeds; the rest is reuse."""
+    token = login(server).json()["refresh_token"]
+    statuses = together(16, lambda: refresh(server, token).status_code)
+    assert sorted(statuses) == [200, *[400] * 15]  # type: ignore[type-var]
+    assert server.reuse_events == 1
+    assert server.sessions == ()
+
+
+def test_connection_that_comes_while_closing_is_dropped(server: AuthorizationServer) -> None:
+    """A worker that starts when the server is closing serves nobody."""
+    listener = server._listener
+    server.close()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        listener._work(theirs, None)
+        assert ours.recv(1) == b""
