@@ -125,3 +125,17 @@ def _is_address(host: str) -> bool:
 
 def _is_loopback(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Forgets what the process remembers of tokens, refusals and pauses, after each test."""
+    yield
+    from vathos import auth, refusals, sharing
+    from vathos.stores.memory import process_store
+
+    process_store()._tokens.clear()
+    for pauses in (auth._pauses, sharing._pauses, refusals.refusals._pauses):
+        pauses._pauses.clear()
+    refusals.refusals._errors.clear()
+    refusals.refusals._attempts.clear()

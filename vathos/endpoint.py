@@ -17,7 +17,7 @@ from vathos.errors import (
     TokenResponseError,
 )
 from vathos.exchange import MAX_BODY, Answer, Transport, post
-from vathos.grants import Grant, RefreshGrant, reveal
+from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
 from vathos.tokens import Instant, MalformedTokenError, Token, now
 from vathos.urls import origin_of
 
@@ -83,14 +83,16 @@ class TokenEndpoint:
         answer = post(self.url, form, headers=headers, transport=self.transport, timeout=timeout)
         return token_from(answer, grant, self.url, requested)
 
-    def _authenticated(self, grant: Grant | RefreshGrant) -> tuple[dict[str, str], dict[str, str]]:
+    def _authenticated(self, grant: Grant | RefreshGrant) -> tuple[SecretFields, SecretFields]:
         """Adds the client authentication to the form or the header, never to both (§2.3)."""
-        form, secret = grant.form(), reveal(grant.client_secret)
+        form, secret = SecretFields(grant.form()), reveal(grant.client_secret)
         if self.client_authentication == "client_secret_post":
-            return {**form, "client_id": grant.client_id, "client_secret": secret}, {}
+            form |= {"client_id": grant.client_id, "client_secret": secret}
+            return form, SecretFields()
         # §2.3.1: form-urlencoded first, so that a colon in the client id survives.
         pair = f"{quote_plus(grant.client_id)}:{quote_plus(secret)}"
-        return form, {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode("ascii")}
+        basic = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        return form, SecretFields({"Authorization": basic})
 
     def __repr__(self) -> str:
         return f"TokenEndpoint({self.url!r}, client_authentication={self.client_authentication!r})"

@@ -12,6 +12,7 @@ __all__ = [
     "PasswordGrant",
     "RefreshGrant",
     "Secret",
+    "SecretFields",
     "reveal",
     "scope_text",
 ]
@@ -57,6 +58,13 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
+
+
+class SecretFields(dict[str, str]):
+    """Form or header fields with secrets among them: the string form shows the names alone."""
+
+    def __repr__(self) -> str:
+        return f"SecretFields({', '.join(sorted(self))})"
 
 
 def _unreadable(error: Exception | None, what: str) -> Exception:

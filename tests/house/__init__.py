@@ -1,0 +1,1 @@
+"""Tests that guard the house: floors, names, secrets, docs, style."""

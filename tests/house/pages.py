@@ -1,0 +1,167 @@
+"""The reference pages: one for each public module, written by lazydocs from the docstrings.
+
+`python -m tests.house.pages` writes them anew. lazydocs 0.4.8 is used as a library, because its
+command line needs a method of importlib that Python 3.12 dropped, and because some of what it
+writes would be different on each machine or lead nowhere; those places are repaired here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lazydocs import generation
+
+import vathos
+
+__all__ = ["COMMAND", "DOCS", "HANDWRITTEN", "modules", "pages"]
+
+COMMAND = "python -m tests.house.pages"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+HANDWRITTEN = {"changelog.md"}
+"""Pages beside the generated ones; the guides have a folder of their own."""
+
+_WIDTH = 80
+_ADDRESS = re.compile(
+    r"<(?:built-in |bound )?(?:function|method) (?:\w+\.)*(\w+)(?: of [^>]*| at 0x\w+)?>"
+)
+_ARGUMENT = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*):(.{2,})")
+
+
+def modules() -> Iterator[str]:
+    """Lists the public modules: every one without a leading underscore.
+
+    Yields:
+        Full names.
+    """
+    for found in pkgutil.walk_packages(vathos.__path__, "vathos."):
+        if not any(part.startswith("_") for part in found.name.split(".")):
+            yield found.name
+
+
+def pages() -> dict[str, str]:
+    """Writes every page.
+
+    Returns:
+        The text of each page, by file name.
+    """
+    # What lazydocs takes for the name of an argument: "Seconds; zero if there is none: …" is none.
+    generation._RE_ARGSTART = _ARGUMENT
+    generation._get_function_signature = _signature
+    generator = _Generator(src_root_path=str(ROOT), src_base_url="../", remove_package_prefix=True)
+    return {
+        f"{name.removeprefix('vathos.')}.md": _page(generator, import_module(name))
+        for name in modules()
+    }
+
+
+def _page(generator: generation.MarkdownGenerator, module: ModuleType) -> str:
+    text = generator.module2md(module).replace(
+        "# <kbd>module</kbd> `vathos.", "# <kbd>module</kbd> `", 1
+    )
+    text = _own_variables(text, module)
+    text = re.sub(r"```python\n.*?```", _straight, text, flags=re.DOTALL)
+    return f"<!-- markdownlint-disable -->\n{text}"
+
+
+def _own_variables(text: str, module: ModuleType) -> str:
+    """Leaves out the variables that the module has from elsewhere, or keeps to itself."""
+    for name in re.findall(r"(?m)^- \*\*(\w+)\*\*", text):
+        if name not in getattr(module, "__all__", ()):
+            text = re.sub(rf"(?m)^- \*\*{name}\*\*.*\n", "", text)
+    return re.sub(r"\*\*Global Variables\*\*\n-+\n(?!- )", "", text)
+
+
+def _straight(fence: re.Match[str]) -> str:
+    """Takes away the space that lazydocs puts before each indented line of an example."""
+    return re.sub(r"(?m)^ ((?: {4})+)(?=\S)", r"\1", fence[0])
+
+
+class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydocs has no types
+    """Leaves out what leads nowhere or is documented elsewhere."""
+
+    def _get_src_path(self, obj: Any, append_base: bool = True) -> str:
+        """Finds the source of an object; the methods that dataclasses make have none."""
+        path: str = super()._get_src_path(obj, append_base)
+        return "" if "<" in path else path
+
+    def class2md(self, cls: type, depth: int = 2) -> str:
+        """Describes a class without the properties that are not ours, or of which nothing is said.
+
+        Args:
+            cls: The class.
+            depth: Depth of its heading.
+
+        Returns:
+            Markdown.
+        """
+        text: str = super().class2md(cls, depth)
+        for name, value in inspect.getmembers(cls, lambda member: isinstance(member, property)):
+            home = getattr(value.fget, "__module__", "")
+            if not home.startswith("vathos.") or not value.__doc__:
+                block = rf"\n---\n\n#+ <kbd>property</kbd> {name}\n(?:(?!\n---\n).)*"
+                text = re.sub(block, "", text, count=1, flags=re.DOTALL)
+        return text
+
+
+def _signature(function: Callable[..., Any], *, wrap_arguments: bool = False, **_: Any) -> str:
+    """Writes a signature as it stands in the source, keyword-only marker and all."""
+    signature = inspect.signature(function)
+    parts: list[str] = []
+    keyword_only = False
+    for parameter in signature.parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
+            keyword_only = True
+            parts.append("*")
+        keyword_only = keyword_only or parameter.kind is parameter.VAR_POSITIONAL
+        parts.append(_parameter(parameter))
+    returned = signature.return_annotation
+    arrow = "" if returned is signature.empty else f" → {_annotation(returned)}"
+    inside = "".join(f"\n    {part}," for part in parts) + "\n"
+    text = inside if wrap_arguments and parts else ", ".join(parts)
+    return f"{function.__name__}({text}){arrow}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    text = stars + parameter.name
+    if parameter.annotation is not parameter.empty:
+        text += f": {_annotation(parameter.annotation)}"
+    if parameter.default is parameter.empty:
+        return text
+    value = _ADDRESS.sub(r"\1", repr(parameter.default)).replace("<factory>", "...")
+    return f"{text} = {value}" if ": " in text else f"{text}={value}"
+
+
+def _annotation(annotation: Any) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    return inspect.formatannotation(annotation)
+
+
+def main() -> None:
+    """Writes the pages that have changed, and takes away those without a module."""
+    written = pages()
+    for path in DOCS.glob("*.md"):
+        if path.name not in written.keys() | HANDWRITTEN:
+            path.unlink()
+            print(f"removed docs/{path.name}")
+    for name, text in written.items():
+        path = DOCS / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8", newline="\n")
+            print(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The floors of the house, held against the real imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "vathos"
+
+# A module imports lower floors only; one floor has no order, so its modules do not import each
+# other. New modules take the lowest floor that works.
+FLOORS: list[set[str]] = [
+    {"errors", "urls", "tokens", "forks", "challenges", "pytest_plugin"},
+    {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"},
+    {"identity", "exchange", "config"},
+    {"refusals", "endpoint", "stores.base", "stores"},
+    {"stores.memory", "stores.bypass", "renewal"},
+    {"sharing"},
+    {"source"},
+    {"auth", "dropin"},
+    {"session", "authentication"},
+    {"demo_job", "demo_report", "demo_story"},
+    {"demo"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+# Errors import requests, for every error is one of requests' too; who must be cheap imports late.
+LATE = {("config", "errors"), ("grants", "errors")}
+
+
+def modules() -> dict[str, Path]:
+    """Lists the modules of the client side: everything but the embedded server."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if not name.startswith("testing"):
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """Finds what a module imports of this package, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vathos"):
+            module = (node.module or "").removeprefix("vathos").removeprefix(".")
+            names = [f"{module}.{alias.name}".lstrip(".") for alias in node.names]
+            found |= {name if name in modules() else module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {
+                alias.name.removeprefix("vathos.")
+                for alias in node.names
+                if alias.name.startswith("vathos.")
+            }
+    return found - {""}
+
+
+def test_every_module_has_a_floor() -> None:
+    """The table above and the files are the same set."""
+    assert set(modules()) == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_down(name: str) -> None:
+    """A module imports only from floors below its own; so there is no circle either."""
+    if name == "__init__":
+        return
+    for imported in imports(modules()[name]):
+        if imported.startswith("testing"):
+            assert FLOOR[name] >= FLOOR["demo_job"] or name == "pytest_plugin"
+            continue
+        assert FLOOR[imported] < FLOOR[name], f"{name} must not import {imported}"
+
+
+def test_testing_imports_nothing_of_the_client_side() -> None:
+    """The witness is not related to the accused."""
+    for path in (PACKAGE / "testing").glob("*.py"):
+        assert all(name.startswith("testing") for name in imports(path)), path.name
+
+
+def loaded(statement: str) -> set[str]:
+    """Runs a statement in a fresh interpreter and returns what it imported."""
+    code = f"{statement}\nimport sys\nprint(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_import_of_the_package_loads_nothing() -> None:
+    """`import vathos` loads neither requests nor any room; names come when they are asked for."""
+    names = loaded("import vathos")
+    assert not {name for name in names if name.startswith(("vathos.", "requests", "oauthlib"))}
+
+
+@pytest.mark.parametrize("name", ["config", "stores.memory", "policy", "identity", "cli"])
+def test_cheap_rooms_do_not_import_requests(name: str) -> None:
+    """What a command line needs to read settings and tokens costs no HTTP library."""
+    assert not {"requests", "oauthlib", "urllib3"} & loaded(f"import vathos.{name}")
+
+
+def test_session_does_not_load_the_embedded_server() -> None:
+    """Production code never loads `vathos.testing`."""
+    assert not any(name.startswith("vathos.testing") for name in loaded("import vathos.session"))
+
+
+FORBIDDEN = {"pickle", "marshal", "shelve"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_nothing_unsafe_is_used(path: Path) -> None:
+    """No unsafe deserialisation, no eval, and no URL is compared as text."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert not FORBIDDEN & {alias.name for alias in node.names}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec"}
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "startswith"
+        ):
+            assert "url" not in ast.unparse(node.func.value).lower()

@@ -1,0 +1,1 @@
+"""Read by mypy, never run: the public names as a user would use them."""
