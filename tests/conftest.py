@@ -15,6 +15,8 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
+from vathos import auth, refusals, sharing
+from vathos.stores.memory import process_store
 from vathos.tokens import Instant
 
 hypothesis.settings.register_profile("vathos", deadline=None, database=None)
@@ -131,9 +133,6 @@ def _is_loopback(host: str) -> bool:
 def _forgotten() -> Iterator[None]:
     """Forgets what the process remembers of tokens, refusals and pauses, after each test."""
     yield
-    from vathos import auth, refusals, sharing
-    from vathos.stores.memory import process_store
-
     process_store()._tokens.clear()
     for pauses in (auth._pauses, sharing._pauses, refusals.refusals._pauses):
         pauses._pauses.clear()

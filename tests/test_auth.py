@@ -331,8 +331,7 @@ def test_redirect_on_the_same_host_keeps_the_token(
 def test_hop_is_replayed_like_any_request(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
-    """A token refused behind a redirect is replaced there, and a redirect after a replay is
-    followed with the new token."""
+    """A token refused behind a redirect is replaced there, and one after a replay followed."""
     vathos_server.fail("api", Fault.redirect(vathos_server.api_url + "/moved"))
     vathos_server.revoke_access_tokens()
     assert session.get("x").json()["token_number"] == 2

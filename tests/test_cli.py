@@ -15,7 +15,8 @@ import pytest
 
 import vathos
 from vathos import cli
-from vathos.cli import COMMANDS, Command, Exit, main
+from vathos.cli import COMMANDS, Command, main
+from vathos.exit_codes import Exit
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.canaries import CANARY, told_by
 from tests.conftest import FakeClock
-from tests.wire import Connection, Request, Wire, answering, closed_port
+from tests.wire import Connection, Request, Wire, answering, closed_port, hanging
 from vathos.endpoint import TokenEndpoint, token_from
 from vathos.errors import (
     ConfigurationError,
@@ -21,6 +22,7 @@ from vathos.errors import (
     InvalidGrantError,
     TokenRequestError,
     TokenResponseError,
+    VathosError,
 )
 from vathos.exchange import MAX_BODY, Answer, Transport
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant
@@ -649,6 +651,31 @@ def test_gzip_bomb_over_the_wire() -> None:
     bomb = answering(b"\x1f\x8b" + b"\x00" * 1000, headers=headers)
     with Wire(bomb) as wire, pytest.raises(TokenResponseError, match="it is compressed"):
         TokenEndpoint(wire.url()).request(SERVICE, PATIENCE)
+
+
+@pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(hanging, id="too late"),
+        pytest.param(lambda connection: connection.read_request(), id="cut off"),
+        pytest.param(answering(status="400 Bad Request"), id="refused"),
+    ],
+)
+def test_own_frames_show_no_secret(behaviour: Any, method: str) -> None:
+    """Error trackers that keep the local variables of every frame keep no secret of ours."""
+    with Wire(behaviour) as wire, pytest.raises(VathosError) as caught:
+        TokenEndpoint(wire.url(), client_authentication=method).request(REFRESH, 0.2)
+    error = caught.value
+    told = "".join(
+        traceback.TracebackException(
+            type(error), error, error.__traceback__, capture_locals=True
+        ).format()
+    )
+    assert "request" in told
+    assert CANARY.seen_in(told) == []
+    pair = f"{REFRESH.client_id}:{CANARY.client_secret}"
+    assert base64.b64encode(pair.encode()).decode() not in told
 
 
 def test_no_answer_over_the_wire() -> None:

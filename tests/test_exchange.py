@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -246,9 +247,11 @@ def test_deadline_holds(
         error = failing(wire.url(), timeout=0.3, verify=bundle)
         assert time.monotonic() - started < 0.6
         assert type(error) is RenewalTimeout
-        assert str(error) == (
-            f"the token endpoint {wire.url()} gave no complete answer within 0.3 s"
-        )
+        # A silent server is noticed by the socket's own timeout or by the deadline, whichever wins.
+        assert str(error) in {
+            f"the token endpoint {wire.url()} gave no complete answer within 0.3 s",
+            f"the token endpoint {wire.url()} answered too late",
+        }
         assert error.sent
         assert workers_left(0.3) == []
         assert wire.connections[0].gone.wait(0.3)
@@ -324,14 +327,35 @@ def test_interrupt_cuts_the_exchange() -> None:
 
     def interrupt(connection: Connection) -> None:
         connection.read_request()
+        time.sleep(0.05)  # until the caller waits
         signal.pthread_kill(main, signal.SIGINT)
         connection.hang()
 
     with Wire(interrupt) as wire:
         with pytest.raises(KeyboardInterrupt):
             send(wire.url())
-        assert workers_left(0.5) == []
-        assert wire.connections[0].gone.wait(0.5)
+        assert workers_left(1.0) == []
+        assert wire.connections[0].gone.wait(1.0)
+
+
+class InterruptedThread(threading.Thread):
+    """A thread during whose start Ctrl-C is pressed."""
+
+    def start(self) -> None:
+        """Starts, and is interrupted."""
+        super().start()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.xfail(strict=True, reason="BUG exchange-6: the start is outside of the try")
+def test_interrupt_at_the_start_cuts_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not matter at which moment Ctrl-C is pressed."""
+    with Wire(hanging) as wire:
+        with monkeypatch.context() as patch:
+            patch.setattr(exchange, "threading", SimpleNamespace(Thread=InterruptedThread))
+            with pytest.raises(KeyboardInterrupt):
+                send(wire.url())
+        assert workers_left(0.2) == []
 
 
 class NoThread(threading.Thread):
@@ -601,6 +625,21 @@ def test_tls_that_breaks_later_may_have_been_sent(
     with Wire(garble, certificate=certificate) as wire:
         error = failing(wire.url(), verify=bundle)
     assert error.sent
+
+
+def test_cut_leaves_the_tls_state_to_its_thread(certificate: trustme.LeafCert, bundle: str) -> None:
+    """The thread that reads sees its connection end; nobody takes the TLS layer from under it."""
+    context = ssl.create_default_context(cafile=bundle)
+    with (
+        Wire(hanging, certificate=certificate) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+    ):
+        wire = exchange._Wire()
+        wire._sockets.append(tls)
+        wire.cut()
+        assert tls.version() is not None
+        assert server.connections[0].gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from itertools import islice
 from types import SimpleNamespace
 
 import pytest
@@ -272,4 +273,4 @@ def test_circle_of_causes_ends() -> None:
     """Errors that cause each other do not make the walk endless."""
     first, second = ValueError("1"), ValueError("2")
     first.__context__, second.__context__ = second, first
-    assert list(chain(first)) == [first, second]
+    assert list(islice(chain(first), 5)) == [first, second]

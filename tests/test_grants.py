@@ -18,6 +18,7 @@ from vathos.grants import (
     PasswordGrant,
     RefreshGrant,
     Secret,
+    SecretFields,
     reveal,
     scope_text,
 )
@@ -200,6 +201,13 @@ def test_settled_grant_has_read_the_password() -> None:
     values = iter(["old", "new"])
     settled = person(password=lambda: next(values)).settled()
     assert settled == person(password="old")
+
+
+def test_fields_show_their_names_alone(canary: Canary) -> None:
+    """A form or header with secrets in it is a dictionary whose text form has no values."""
+    fields = SecretFields({"password": canary.password, "grant_type": "password"})
+    assert fields["password"] == canary.password
+    assert repr(fields) == str(fields) == "SecretFields(grant_type, password)"
 
 
 # --- scope --------------------------------------------------------------------------------------

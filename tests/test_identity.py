@@ -6,16 +6,20 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.canaries import Canary
+from vathos import identity
 from vathos.errors import ConfigurationError
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant
-from vathos.identity import Credentials, identity_of
+from vathos.identity import Credentials, SharedKeys, identity_of
 
 URL = "https://as.example/token"
 
@@ -72,6 +76,7 @@ SECRET_CHANGES: list[dict[str, Any]] = [
     {"password": ""},
     {"client_secret": "pw", "password": "secret"},
     {"client_secret": "secretp", "password": "w"},
+    {"password": "pw\udcff"},
 ]
 
 
@@ -91,6 +96,12 @@ def test_changed_public_field_is_another_name(change: dict[str, Any]) -> None:
 def test_name_tells_nothing_of_the_secrets(change: dict[str, Any]) -> None:
     """What may be logged is the same whatever the secrets are."""
     assert name({**PERSON, **change}) == name(PERSON)
+
+
+@pytest.mark.parametrize("other", ["pw\udcfe", "pw?"])
+def test_undecodable_bytes_count(other: str) -> None:
+    """Bytes that are no UTF-8, as an environment may hold them, are as good as any others."""
+    assert key({**PERSON, "password": "pw\udcff"}) != key({**PERSON, "password": other})
 
 
 def test_grant_type_is_part_of_the_key() -> None:
@@ -189,11 +200,79 @@ def test_text_form_shows_neither_key_nor_secret(canary: Canary) -> None:
     url, grant = grant_of(
         {**PERSON, "client_secret": canary.client_secret, "password": canary.password}
     )
-    identity = identity_of(url, grant)
-    assert repr(identity) == f"Identity(name='{identity.name}')"
-    assert len(identity.name) == 12
-    assert len(identity.key) == 64
-    assert "ada" not in repr(identity)
+    one = identity_of(url, grant)
+    assert repr(one) == f"Identity(name='{one.name}')"
+    assert len(one.name) == 12
+    assert len(one.key) == 64
+
+
+# --- keys for stores that others can read -------------------------------------------------------
+
+
+def shared(fields: dict[str, Any]) -> SharedKeys:
+    """Returns what stands for the identity outside of this process."""
+    return identity_of(*grant_of(fields)).shared
+
+
+def test_shared_keys_begin_with_the_public_name() -> None:
+    """An entry in a store can be told from its name; what else is in the name cannot be guessed."""
+    keys = shared(PERSON)
+    public, _, hashed = keys.name.partition("-")
+    assert public == name(PERSON)
+    assert (len(hashed), len(keys.sealing)) == (32, 32)
+    assert keys.sealing.hex()[:32] != hashed
+
+
+@pytest.mark.parametrize("change", [CHANGES[1], *SECRET_CHANGES[:3]], ids=str)
+def test_changed_field_has_other_shared_keys(change: dict[str, Any]) -> None:
+    """Whoever has another client or secret finds another entry, and cannot open this one."""
+    one, other = shared(PERSON), shared({**PERSON, **change})
+    assert one.name != other.name
+    assert one.sealing != other.sealing
+
+
+def test_shared_keys_are_stretched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow as they are by intention, they are computed once for equal identities."""
+    stretch = Mock(wraps=identity._stretch)
+    monkeypatch.setattr(identity, "_stretch", stretch)
+    fields = {**PERSON, "client_id": "once"}
+    assert len({shared(fields).name for _ in range(5)}) == 1
+    assert stretch.call_count == 1
+
+
+def test_threads_wait_for_the_stretching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many threads that need the same keys at once, one computes them."""
+    stretch = Mock(wraps=identity._stretch)
+    monkeypatch.setattr(identity, "_stretch", stretch)
+    barrier = threading.Barrier(8)
+
+    def ask() -> SharedKeys:
+        barrier.wait()
+        return shared({**PERSON, "client_id": "at once"})
+
+    with ThreadPoolExecutor(8) as pool:
+        keys = [pool.submit(ask) for _ in range(8)]
+        assert len({each.result(5) for each in keys}) == 1
+    assert stretch.call_count == 1
+
+
+def test_oldest_shared_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that checks many people's passwords does not grow for ever."""
+    monkeypatch.setattr(identity, "_stretch", lambda one: SharedKeys(one.name, b""))
+    stretched = identity._Stretched()
+    monkeypatch.setattr(stretched, "CAPACITY", 2)
+    first, second, third = (
+        identity_of(*grant_of({**PERSON, "client_id": f"device{number}"})) for number in range(3)
+    )
+    for one in (first, second, third):
+        stretched.keys_of(one)
+    assert list(stretched._keys) == [second.key, third.key]
+
+
+def test_shared_keys_show_no_sealing_key() -> None:
+    """The text form names the entry and nothing that opens it."""
+    keys = shared(PERSON)
+    assert repr(keys) == f"SharedKeys(name={keys.name!r})"
 
 
 # --- credentials --------------------------------------------------------------------------------
@@ -253,11 +332,11 @@ def test_changed_secret_is_another_identity(credentials: Credentials, vault: Vau
     """Once they are read anew, a changed secret changes grant and key, but not the name."""
     old = credentials.identity
     vault.value = "new"
-    grant, identity = credentials.read()
-    assert identity.key == key({**PERSON, "client_secret": "new"})
-    assert (credentials.grant, credentials.identity) == (grant, identity)
-    assert identity.key != old.key
-    assert identity.name == old.name == credentials.name
+    grant, new = credentials.read()
+    assert new.key == key({**PERSON, "client_secret": "new"})
+    assert (credentials.grant, credentials.identity) == (grant, new)
+    assert new.key != old.key
+    assert new.name == old.name == credentials.name
 
 
 def test_unchanged_secret_is_the_same_identity(credentials: Credentials) -> None:
@@ -291,12 +370,13 @@ def test_pickled_credentials_are_unread(credentials: Credentials) -> None:
 # --- processes ----------------------------------------------------------------------------------
 
 
-def test_other_process_has_other_keys_and_the_same_names() -> None:
-    """A key that leaks is worth nothing elsewhere, and a name can be followed through all logs."""
+def test_other_process_has_another_key_and_the_rest_in_common() -> None:
+    """A key that leaks is worth nothing elsewhere; names and shared keys are the same there."""
     code = (
         "import json, sys; from vathos.identity import *; from vathos.grants import *;"
         "fields = json.loads(sys.argv[1]); url = fields.pop('token_url');"
-        "identity = identity_of(url, PasswordGrant(**fields)); print(identity.name, identity.key)"
+        "identity = identity_of(url, PasswordGrant(**fields));"
+        "print(identity.name, identity.key, identity.shared.name, identity.shared.sealing.hex())"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, json.dumps(PERSON)],
@@ -306,3 +386,4 @@ def test_other_process_has_other_keys_and_the_same_names() -> None:
     ).stdout.split()
     assert told[0] == name(PERSON)
     assert told[1] != key(PERSON)
+    assert told[2:] == [shared(PERSON).name, shared(PERSON).sealing.hex()]

@@ -331,8 +331,18 @@ def test_time_that_is_up_means_no_wait() -> None:
     keyed = KeyedLock()
     with keyed.hold("key", -1):
         pass
-    with keyed.hold("key", 0), pytest.raises(TimeoutError), keyed.hold("key", -1):
-        pass  # pragma: no cover
+    errors: list[BaseException] = []
+
+    def late() -> None:
+        with pytest.raises(TimeoutError) as caught:
+            _hold(keyed, "key", -1)
+        errors.append(caught.value)
+
+    with keyed.hold("key", 0):
+        thread = threading.Thread(target=late, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+    assert [type(error) for error in errors] == [TimeoutError]
 
 
 def test_unused_locks_are_forgotten() -> None:

@@ -58,6 +58,18 @@ def test_margins_are_shares_of_the_lifetime(
     ]
 
 
+def test_margins_begin_at_their_moment() -> None:
+    """At the very moment a margin begins, the token is in it."""
+    policy, token = RenewalPolicy(stale_share=0.5, jitter=0), living(200)
+    moments = [99.999, 100, 189.999, 190]
+    assert [policy.state(token, after(moment)).name for moment in moments] == [
+        "FRESH",
+        "STALE",
+        "STALE",
+        "EXPIRED",
+    ]
+
+
 def test_jitter_moves_staleness_back() -> None:
     """Members of a fleet renew at 80 to 88 % of the life, each at its own moment."""
     token = living(100)

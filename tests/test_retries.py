@@ -111,5 +111,5 @@ def test_retry_after_in_both_forms_and_junk(header: str | None, seconds: float |
 
 def test_lost_answers_are_told_from_refusals() -> None:
     """Only where the server may have acted without our knowing is an answer lost."""
-    lost = [e for e in (UNSENT, LOST, LATE, BUSY, BROKEN, HTML, REFUSED, REDIRECT, MANY, BUSY_FOR_5)]
-    assert [e for e in lost if answer_is_lost(e)] == [LOST, LATE, BUSY, BROKEN, HTML]
+    errors = (UNSENT, LOST, LATE, BUSY, BROKEN, HTML, REFUSED, REDIRECT, MANY, BUSY_FOR_5)
+    assert [e for e in errors if answer_is_lost(e)] == [LOST, LATE, BUSY, BROKEN, HTML]

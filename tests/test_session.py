@@ -14,7 +14,7 @@ from vathos import VathosSession
 from vathos.config import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
 from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.stores.memory import MemoryStore
-from vathos.testing import AuthorizationServer, Fault
+from vathos.testing import AuthorizationServer, Client, Fault
 
 
 @pytest.fixture
@@ -133,8 +133,6 @@ def test_unknown_parameter_is_a_type_error() -> None:
 
 def test_basic_client_authentication_survives_odd_characters() -> None:
     """`client_secret_basic` form-encodes both parts (RFC 6749 §2.3.1)."""
-    from vathos.testing import Client
-
     client = Client(client_id="ro:bot", client_secret="a:b%+ü")
     with AuthorizationServer(clients=[client]) as server:
         session = VathosSession(
@@ -330,7 +328,7 @@ def test_cookies_of_the_session_are_kept_apart_from_token_requests(
 def test_plain_http_is_refused_before_a_token_is_sent(session: VathosSession) -> None:
     """A token never leaves over http to another machine."""
     session = VathosSession("robot", "secret", token_url="https://x.invalid/t", origins="*")
-    with pytest.raises(InsecureTransportError, match="http://api.example.com is plain http"):
+    with pytest.raises(InsecureTransportError, match=r"http://api\.example\.com is plain http"):
         session.get("http://api.example.com/v1")
 
 

@@ -183,9 +183,7 @@ def test_refresh_grant_comes_first(
     assert grants == ["password", "refresh_token", "refresh_token", "refresh_token"]
 
 
-def test_refresh_token_is_kept_when_the_answer_has_none(
-    server: AuthorizationServer, clock: FakeClock
-) -> None:
+def test_refresh_token_is_kept_when_the_answer_has_none(clock: FakeClock) -> None:
     """A server that does not rotate need not repeat the refresh token (RFC 6749 §6)."""
     with AuthorizationServer(
         access_token_lifetime=LIFETIME,
@@ -435,14 +433,14 @@ def test_secret_file_is_read_at_each_renewal(
     path.unlink()
     assert session.get("x").status_code == 200
     clock.advance(101)
-    with pytest.raises(ConfigurationError, match="secret .VATHOS_CLIENT_SECRET_FILE. cannot be"):
+    with pytest.raises(ConfigurationError, match=r"secret \(VATHOS_CLIENT_SECRET_FILE\) cannot be"):
         session.get("x")
 
 
 def test_unreadable_secret_is_a_log_line_while_the_token_lives(
     server: AuthorizationServer, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A secret that cannot be read for a moment breaks nothing, and is not asked for all the time."""
+    """A secret that cannot be read for a moment breaks nothing, and is not read all the time."""
     reads: list[int] = []
 
     def read() -> str:
@@ -469,15 +467,19 @@ class SickStore(MemoryStore):
     """A store of which nothing works."""
 
     def load(self, identity: object) -> None:  # type: ignore[override]
+        """Fails."""
         raise StoreError("no load")
 
     def save(self, identity: object, token: object) -> None:
+        """Fails."""
         raise StoreError("no save")
 
     def delete(self, identity: object) -> None:
+        """Fails."""
         raise RuntimeError("no delete")
 
     def lock(self, identity: object, timeout: float) -> None:  # type: ignore[override]
+        """Fails."""
         raise TimeoutError("no lock")
 
 

@@ -411,6 +411,52 @@ def test_used_up_refresh_token_is_dropped() -> None:
     assert token.refresh_token == "rt"
 
 
+# --- tokens from elsewhere ----------------------------------------------------------------------
+
+
+def test_token_from_elsewhere_is_tied_to_this_machine(clock: FakeClock) -> None:
+    """A token found 20 s after it was issued has lived 20 s on the boot clock here."""
+    found = Token("at", clock().wall + 60, None, "rt", clock().wall + 90, clock().wall)
+    token = found.anchored(clock.advance(20))
+    assert token == dataclasses.replace(found, issued_boot=clock().boot - 20)
+    assert token.seconds_left(clock()) == 40
+    assert token.seconds_left(clock.step_wall(-3600)) == 40
+
+
+def test_token_issued_in_the_future_is_taken_to_be_new(clock: FakeClock) -> None:
+    """A token stored by a clock that was an hour ahead lives no longer than its lifetime."""
+    ahead = clock().wall + 3600
+    token = Token("at", ahead + 60, None, "rt", ahead + 90, ahead).anchored(clock())
+    assert (token.issued_at, token.issued_boot) == (clock().wall, clock().boot)
+    assert (token.lifetime, token.seconds_left(clock())) == (60, 60)
+    assert token.refresh_expires_at == clock().wall + 90
+
+
+def test_unknown_ends_stay_unknown(clock: FakeClock) -> None:
+    """A token without a known end has none afterwards, wherever it came from."""
+    for issued in (clock().wall - 7, clock().wall + 3600):
+        token = Token("at", refresh_token="rt", issued_at=issued).anchored(clock())
+        assert (token.expires_at, token.refresh_expires_at) == (None, None)
+
+
+def test_own_token_is_tied_already(clock: FakeClock) -> None:
+    """A token that was bought here stays as it is."""
+    token = Token.from_response({"access_token": "at", "expires_in": 60}, clock())
+    assert token.anchored(clock.advance(7)) is token
+
+
+def test_same_issue_of_a_token() -> None:
+    """Two are one issue if both their tokens are equal, whatever the clocks say."""
+    token = Token("at", 60.0, "a", "rt", 90.0, 1.0, 2.0)
+    assert token.is_same(Token("at", refresh_token="rt"))
+    assert not token.is_same(Token("at", refresh_token="other"))
+    assert not token.is_same(Token("other", refresh_token="rt"))
+    assert not token.is_same(None)
+
+
+# --- clocks -------------------------------------------------------------------------------------
+
+
 def test_now_reads_both_clocks() -> None:
     """The present moment is between two readings of the system's clocks."""
     before = time.time()

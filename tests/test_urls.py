@@ -131,6 +131,7 @@ def test_origin_as_text_can_be_shown(url: str, text: str) -> None:
         ("https://api.example/x", True),
         ("  https://api.example/x", True),
         ("\n\thttps://api.example/x", True),
+        ("\u00a0https://api.example/x", True),
         ("HTTP://api.example", True),
         ("mailto:a@b", True),
         ("items", False),

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from vathos.session import VathosSession
     from vathos.source import TokenSource
     from vathos.stores.base import TokenStore
+    from vathos.stores.file import FileStore
     from vathos.stores.memory import MemoryStore
     from vathos.tokens import Token
 
 __all__ = [
     "BearerAuth",
     "ClientCredentialsGrant",
+    "FileStore",
     "MemoryStore",
     "PasswordGrant",
     "RenewalPolicy",
@@ -38,6 +40,7 @@ __all__ = [
 _ROOMS = {
     "BearerAuth": "auth",
     "ClientCredentialsGrant": "grants",
+    "FileStore": "stores.file",
     "MemoryStore": "stores.memory",
     "PasswordGrant": "grants",
     "RenewalPolicy": "policy",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +16,7 @@ from requests.utils import rewind_body
 from vathos.challenges import bearer_error
 from vathos.errors import InsecureTransportError, VathosError
 from vathos.events import Events, Replayed
+from vathos.logs import logger
 from vathos.pauses import Pauses
 from vathos.source import TokenSource
 from vathos.tokens import Instant, Token, now
@@ -24,7 +24,7 @@ from vathos.urls import Origin, origin_of
 
 __all__ = ["BearerAuth"]
 
-log = logging.getLogger("vathos.auth")
+log = logger("auth")
 
 _UNAUTHORIZED = 401
 

@@ -13,7 +13,7 @@ from vathos.endpoint import TokenEndpoint
 from vathos.exchange import Transport
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
-from vathos.stores.memory import process_store
+from vathos.stores.urls import open_store
 
 __all__ = ["get_client_token", "get_service_account_token"]
 
@@ -27,7 +27,7 @@ def get_client_token(
     token_url: str | None = None,
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     timeout: float = 30.0,
     verify: bool | str = True,
 ) -> str:
@@ -44,7 +44,8 @@ def get_client_token(
             Vathos service.
         scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
         audience: Keyword only. Audience to ask for, where the server wants it.
-        store: Keyword only. Where the token is kept; this process's memory by default.
+        store: Keyword only. Where the token is kept, a store or its URL; by default
+            `VATHOS_TOKEN_STORE`, else this process's memory.
         timeout: Keyword only. Seconds to wait at most.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
 
@@ -73,7 +74,7 @@ def get_service_account_token(
     token_url: str | None = None,
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
-    store: TokenStore | None = None,
+    store: TokenStore | str | None = None,
     timeout: float = 30.0,
     verify: bool | str = True,
 ) -> str:
@@ -88,7 +89,8 @@ def get_service_account_token(
             Vathos service.
         scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
         audience: Keyword only. Audience to ask for, where the server wants it.
-        store: Keyword only. Where the token is kept; this process's memory by default.
+        store: Keyword only. Where the token is kept, a store or its URL; by default
+            `VATHOS_TOKEN_STORE`, else this process's memory.
         timeout: Keyword only. Seconds to wait at most.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
 
@@ -105,7 +107,10 @@ def get_service_account_token(
     return _token(settings, store, timeout, verify)
 
 
-def _token(settings: Settings, store: TokenStore | None, timeout: float, verify: bool | str) -> str:
+def _token(
+    settings: Settings, store: TokenStore | str | None, timeout: float, verify: bool | str
+) -> str:
     endpoint = TokenEndpoint(settings.token_url, transport=Transport(verify=verify))
-    source = CachedSource(settings.grant(), endpoint, store or process_store(), timeout=timeout)
+    kept = open_store(settings.token_store if store is None else store)
+    source = CachedSource(settings.grant(), endpoint, kept, timeout=timeout)
     return source.token().access_token

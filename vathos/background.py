@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Protocol
 
 from vathos.forks import renew_after_fork
+from vathos.logs import logger
 
 __all__ = ["Background", "KeepWarm", "Warmable"]
 
-log = logging.getLogger("vathos.background")
+log = logger("background")
 
 
 class Background:

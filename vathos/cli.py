@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
-import enum
 import os
 import re
 import sys
@@ -17,25 +16,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["COMMANDS", "Command", "Exit", "Parser", "main"]
+from vathos.exit_codes import Exit
 
-
-class Exit(enum.IntEnum):
-    """What the exit status of every command means.
-
-    Attributes:
-        DONE: It worked.
-        FAILED: It did not; for `demo`, a call failed or left without a token.
-        USAGE: The command line makes no sense.
-        INTERRUPTED: Ctrl-C (128 + SIGINT, as shells report it).
-        BROKEN_PIPE: Whoever read the output left (128 + SIGPIPE).
-    """
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    INTERRUPTED = 130
-    BROKEN_PIPE = 141
+__all__ = ["COMMANDS", "Command", "Parser", "main"]
 
 
 class Command(NamedTuple):
@@ -51,7 +34,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("vathos.demo", "watch a job of many API calls outlive its tokens"),
+    "demo": Command("vathos.demo.command", "watch a job of many API calls outlive its tokens"),
 }
 
 _WORD = re.compile(r"[a-z][a-z-]{0,19}")
@@ -124,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of this process by default.
 
     Returns:
-        The exit status, see `Exit`.
+        The exit status, see `vathos.exit_codes`.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -139,6 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go()
         return Exit.BROKEN_PIPE
+    except OSError as error:
+        _let_go()
+        print(f"vathos: {error}", file=sys.stderr)
+        return Exit.FAILED
 
 
 def _run(arguments: list[str]) -> int:
@@ -149,10 +136,9 @@ def _run(arguments: list[str]) -> int:
     name, *rest = arguments
     command = COMMANDS.get(name)
     if command is None:
-        if not name.startswith("-"):
-            parser.error(f"unknown command{_in_words(name)}")
-        parser.parse(arguments)
-        parser.error("there is no command")
+        if name.startswith("-") and name.strip("-"):
+            parser.parse(arguments)  # prints what was asked for, or says what is wrong, and exits
+        parser.error(f"unknown command{_in_words(name)}")
     module = import_module(command.module)
     parser = Parser(
         prog=f"vathos {name}",
@@ -194,7 +180,7 @@ def _in_words(name: str) -> str:
     if not _WORD.fullmatch(name):
         return ""
     near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f" {name!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
 
 
 def _plain(option: str) -> str:
@@ -203,10 +189,10 @@ def _plain(option: str) -> str:
 
 
 def _let_go() -> None:
-    """Points a stream whose reader left to nowhere, or Python would complain at exit."""
+    """Points a stream that cannot be written to nowhere, or Python would complain at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())

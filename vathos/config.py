@@ -52,6 +52,7 @@ class Settings:
         scope: Space separated scope names, empty for the server's default.
         audience: Audience to ask for, or `None`.
         parameters: Extra token request parameters.
+        token_store: URL of the store for tokens, or `None` for this process's memory.
     """
 
     token_url: str
@@ -64,6 +65,7 @@ class Settings:
     scope: str = ""
     audience: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    token_store: str | None = field(default=None, repr=False)  # redis://user:password@…
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -159,6 +161,7 @@ def resolve(
         scope=scope_text(scope),
         audience=audience,
         parameters=dict(parameters or {}),
+        token_store=environ.get("VATHOS_TOKEN_STORE") or None,
     )
 
 

@@ -159,6 +159,29 @@ class SourcedSession(OAuth2Session):
             return super().refresh_token(token_url, **kwargs)  # type: ignore[arg-type]
         return self._renew("refresh_token", token_url, kwargs)
 
+    def revoke(self, url: str | None = None) -> None:
+        """Ends the login at the server (RFC 7009), so that a job leaves none behind.
+
+        The refresh token is revoked, then the access token; then both are forgotten, as by
+        `forget`. The next request gets a new token. Others who share the store do so too.
+
+        Args:
+            url: URL of the revocation endpoint; by default `revoke` beside the token endpoint, as
+                Keycloak has it.
+
+        Raises:
+            ConfigurationError: If the session has no grant of its own, or the URL is not known.
+            TokenRequestError: If there was no answer; the token is kept.
+            TokenResponseError: If the server refused; the token is kept.
+        """
+        if self._source is None:
+            raise ConfigurationError("revoke() needs a session with client id and client secret")
+        self._source.revoke(url)
+
+    def forget(self) -> None:
+        """Forgets the token here and in the store; at the server it lives on until it expires."""
+        self.token = {}
+
     def register_compliance_hook(self, hook_type: str, hook: Callable[..., Any]) -> None:
         """Registers a hook that changes requests for a non-compliant provider.
 

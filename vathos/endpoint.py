@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote_plus
@@ -78,14 +78,24 @@ class TokenEndpoint:
             TokenRequestError: If there was no answer.
             TokenResponseError: If the answer was not a usable token.
         """
-        form, headers = self._authenticated(grant)
+        form, headers = self.authenticated(grant, grant.form())
         requested = self.clock()
         answer = post(self.url, form, headers=headers, transport=self.transport, timeout=timeout)
         return token_from(answer, grant, self.url, requested)
 
-    def _authenticated(self, grant: Grant | RefreshGrant) -> tuple[SecretFields, SecretFields]:
-        """Adds the client authentication to the form or the header, never to both (§2.3)."""
-        form, secret = SecretFields(grant.form()), reveal(grant.client_secret)
+    def authenticated(
+        self, grant: Grant | RefreshGrant, fields: Mapping[str, str]
+    ) -> tuple[SecretFields, SecretFields]:
+        """Adds the client authentication to the form or the header, never to both (§2.3).
+
+        Args:
+            grant: Whose client id and secret.
+            fields: The form.
+
+        Returns:
+            The form and the header fields to send.
+        """
+        form, secret = SecretFields(fields), reveal(grant.client_secret)
         if self.client_authentication == "client_secret_post":
             form |= {"client_id": grant.client_id, "client_secret": secret}
             return form, SecretFields()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import TypeAlias
 
 from vathos.errors import VathosError
 from vathos.forks import renew_after_fork
+from vathos.logs import logger
 
 __all__ = [
     "CredentialsRefused",
@@ -22,7 +22,7 @@ __all__ = [
     "Stats",
 ]
 
-log = logging.getLogger("vathos.events")
+log = logger("events")
 
 
 @dataclass(frozen=True, slots=True)

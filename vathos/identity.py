@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from vathos.grants import Grant
+from vathos.forks import renew_after_fork
+from vathos.grants import Grant, Secret
 
-__all__ = ["Credentials", "Identity", "identity_of"]
+__all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
 
 # Known to this process only, so that a key that leaks tells nothing about the secrets in it.
 _PROCESS_SALT = os.urandom(32)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKeys:
+    """What stands for an identity outside of this process; the same in every process and machine.
+
+    Both come from all parts, secrets included, through scrypt (RFC 7914): whoever reads a store
+    can test a guessed secret only slowly, and whoever has another secret finds nothing.
+
+    Attributes:
+        name: Names the entry: the public name, and a hash of all parts.
+        sealing: 32 bytes to encrypt with; they cannot be computed from the name.
+    """
+
+    name: str
+    sealing: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +49,16 @@ class Identity:
 
     name: str
     key: str = field(repr=False)
+    _public: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    _secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def shared(self) -> SharedKeys:
+        """What stands for this identity in a store that others can read.
+
+        It takes about 0.1 s and 32 MiB to compute, once in a process.
+        """
+        return _stretched.keys_of(self)
 
 
 def identity_of(token_url: str, grant: Grant) -> Identity:
@@ -44,9 +73,51 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
         parameter or secret gives another one.
     """
     public = _public(token_url, grant)
-    secrets = [secret.reveal() for secret in grant.secrets]
-    key = hashlib.blake2b(_framed([*public, *secrets]), key=_PROCESS_SALT, digest_size=32)
-    return Identity(name=_name(public), key=key.hexdigest())
+    secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
+    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
+    key = hashlib.blake2b(parts, key=_PROCESS_SALT, digest_size=32)
+    return Identity(_name(public), key.hexdigest(), public, secrets)
+
+
+class _Stretched:
+    """Computes shared keys once, as that is slow by intention."""
+
+    CAPACITY = 1024
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, SharedKeys] = OrderedDict()
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()  # guards _keys, and has threads wait instead of compute
+
+    def keys_of(self, identity: Identity) -> SharedKeys:
+        """Returns the shared keys of an identity."""
+        if found := self._keys.get(identity.key):
+            return found
+        with self._guard:
+            if found := self._keys.get(identity.key):
+                return found
+            keys = self._keys[identity.key] = _stretch(identity)
+            if len(self._keys) > self.CAPACITY:
+                self._keys.popitem(last=False)
+            return keys
+
+
+_stretched = _Stretched()
+
+
+def _stretch(identity: Identity) -> SharedKeys:
+    # The salt keeps one table of guesses from serving for two identities; it must be the same
+    # everywhere, so it comes from the public parts.
+    public, secrets = identity._public, identity._secrets  # noqa: SLF001 - computed on its behalf
+    salt = hashlib.blake2b(_framed(public), digest_size=16, person=b"vathos salt").digest()
+    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
+    master = hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    name = hashlib.blake2b(master, digest_size=16, person=b"vathos name").hexdigest()
+    sealing = hashlib.blake2b(master, digest_size=32, person=b"vathos sealing").digest()
+    return SharedKeys(f"{identity.name}-{name}", sealing)
 
 
 class Credentials:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import copy
-import logging
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from vathos.endpoint import TokenEndpoint
-from vathos.errors import InvalidClientError, TokenRequestError, TokenResponseError
+from vathos.errors import (
+    InvalidClientError,
+    RenewalTimeout,
+    TokenRequestError,
+    TokenResponseError,
+)
 from vathos.events import CredentialsRefused, Event
 from vathos.grants import Grant, PasswordGrant, RefreshGrant
 from vathos.identity import Identity
+from vathos.logs import logger
 from vathos.refusals import refusals
 from vathos.retries import answer_is_lost, retry_in
 from vathos.tokens import Token
 
 __all__ = ["Bought", "Renewal"]
 
-log = logging.getLogger("vathos.renewal")
+log = logger("renewal")
 
 _SHORTEST_ATTEMPT = 10.0
 """Seconds that one attempt gets where the deadline leaves them; else half of what is left."""
@@ -48,7 +53,9 @@ class Renewal:
         tell: Called with the event of a refusal.
         sent: Called for each token request.
         sibling: Returns a token that somebody else bought meanwhile, or `None`.
-        spent: Called with the old token, without its refresh token, when that may be used up.
+        claim: Called with the older token before its refresh token is presented; takes that out of
+            the store, and returns whether it was there to take: nobody else presents it then.
+        unclaim: Called with the older token when its refresh token was certainly not used.
     """
 
     def __init__(
@@ -61,7 +68,8 @@ class Renewal:
         tell: Callable[[Event], object],
         sent: Callable[[], object],
         sibling: Callable[[], Token | None],
-        spent: Callable[[Token], object],
+        claim: Callable[[Token], bool],
+        unclaim: Callable[[Token], object],
     ) -> None:
         self._endpoint = endpoint
         self._grant = grant
@@ -70,7 +78,8 @@ class Renewal:
         self._tell = tell
         self._sent = sent
         self._sibling = sibling
-        self._spent = spent
+        self._claim = claim
+        self._unclaim = unclaim
 
     def buy(self, older: Token | None) -> Bought:
         """Buys a token.
@@ -101,24 +110,29 @@ class Renewal:
 
     def _refreshed(self, older: Token, refresh_token: str) -> Bought | None:
         """Presents the refresh token; `None` if the original grant must do."""
+        # Before it leaves, as this process may die at any moment: presented a second time it would
+        # look stolen, and the server would end the whole session (RFC 9700 §4.14).
+        if not self._claim(older):
+            theirs = self._sibling()
+            return Bought(theirs, "") if theirs else None
         grant = RefreshGrant(original=self._grant, refresh_token=refresh_token)
         try:
             token = self._present(grant).keeping_refresh_token_of(older)
             return Bought(token, grant.grant_type)
         except InvalidClientError as error:
             # The original grant authenticates with the same secret: it would be refused as well.
+            self._unclaim(older)
             self._refuse(error)
             raise
         except (TokenRequestError, TokenResponseError) as error:
             refused = isinstance(error, TokenResponseError) and error.refused
             if not refused and not answer_is_lost(error):
+                self._unclaim(older)
                 raise
             # On a refusal somebody else may have rotated it: then theirs is the token to use.
             if refused and (theirs := self._sibling()):
                 return Bought(theirs, "")
-            # Refused, or perhaps rotated with the answer lost: presented again it might look
-            # stolen, and the server would end the whole session (RFC 9700 §4.14).
-            self._spent(older.without_refresh_token())
+            # Refused, or perhaps rotated with the answer lost: it stays out of the store.
             log.info("refresh brought no token, using the original grant: %s", error)
             return None
 
@@ -127,7 +141,7 @@ class Renewal:
         attempt = 1
         while True:
             if isinstance(grant, PasswordGrant):
-                time.sleep(refusals.space(self._identity))
+                self._keep_apart()
             self._sent()
             try:
                 return self._endpoint.request(grant, self._attempt_timeout())
@@ -138,6 +152,17 @@ class Renewal:
                 log.debug("token request failed, again in %.2f s: %s", pause, error)
                 time.sleep(pause)
                 attempt += 1
+
+    def _keep_apart(self) -> None:
+        """Waits until a second has passed since the last password attempt, if there is time."""
+        pause = refusals.space(self._identity)
+        if pause > 0 and time.monotonic() + pause >= self._deadline:
+            raise RenewalTimeout(
+                f"password attempts for one person are kept {refusals.SPACING:.0f} s apart, and "
+                "the time for this renewal is over before that",
+                endpoint=self._endpoint.url,
+            )
+        time.sleep(pause)
 
     def _attempt_timeout(self) -> float:
         # A deadline that has passed leaves one short attempt, which then says what is wrong.

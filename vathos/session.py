@@ -11,13 +11,12 @@ from vathos.auth import BearerAuth, attached, detach
 from vathos.config import checked_origins, resolve
 from vathos.dropin import Shared, SourcedSession
 from vathos.endpoint import TokenEndpoint
-from vathos.errors import ConfigurationError
 from vathos.events import Event, Events, Stats
 from vathos.forks import renew_after_fork
 from vathos.policy import RenewalPolicy
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
-from vathos.stores.memory import process_store
+from vathos.stores.urls import open_store
 from vathos.tokens import Instant, now
 from vathos.urls import is_absolute, join
 
@@ -64,7 +63,8 @@ class VathosSession(SourcedSession):
         token_url: URL of the token endpoint.
         scope: Scope to ask for, text or names; the server's default if left out.
         audience: Audience to ask for, where the server wants it.
-        store: Where tokens are kept; by default in this process, shared by all its sessions.
+        store: Where tokens are kept, a store or its URL (`file:`, `keyring:`, `redis://…`); by
+            default `VATHOS_TOKEN_STORE`, else this process's memory, shared by all its sessions.
         origins: URLs whose origins may get the token, or `"*"` for all. By default the origin of
             the base URL if that was given, else all.
         timeout: Seconds for API requests that name no timeout themselves, as `requests` takes
@@ -97,7 +97,7 @@ class VathosSession(SourcedSession):
         token_url: str | None = None,
         scope: str | Iterable[str] | None = None,
         audience: str | None = None,
-        store: TokenStore | None = None,
+        store: TokenStore | str | None = None,
         origins: str | Iterable[str] | None = None,
         timeout: float | tuple[float | None, float | None] | None = None,
         token_timeout: float = 30.0,
@@ -112,10 +112,8 @@ class VathosSession(SourcedSession):
     ) -> None:
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
-        if store is not None and not isinstance(store, TokenStore):
-            raise ConfigurationError(
-                f"store must be a TokenStore such as MemoryStore(), not {type(store).__name__}"
-            )
+        if store is not None:
+            store = open_store(store)
         self._shared = Shared()
         self._source = None
         self._events = Events(on_event)
@@ -153,7 +151,7 @@ class VathosSession(SourcedSession):
                 client_authentication=client_authentication,
                 clock=clock,
             ),
-            process_store() if store is None else store,
+            open_store(self._settings.token_store) if store is None else store,
             policy=policy,
             timeout=token_timeout,
             events=self._events,

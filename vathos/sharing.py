@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,16 +13,18 @@ from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError
 from vathos.events import Event, Events, RenewalFailed, Renewed
 from vathos.identity import Credentials, Identity
 from vathos.locks import SingleFlight
+from vathos.logs import logger
 from vathos.pauses import Pauses
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.renewal import Bought, Renewal
 from vathos.retries import retry_after
+from vathos.revocation import revocation_url, revoke
 from vathos.stores.bypass import Bypass
 from vathos.tokens import Token
 
 __all__ = ["SharedToken"]
 
-log = logging.getLogger("vathos.sharing")
+log = logger("sharing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,23 @@ class SharedToken:
         Returns:
             A token that works, other than the rejected one, or `None`.
         """
+        token = self.stored()
+        return token if token is not None and self._serves(token, rejected, fresh=fresh) else None
+
+    def stored(self) -> Token | None:
+        """Looks in the store.
+
+        Returns:
+            What is kept there, expired or not.
+        """
         token = self.store.load(self.credentials.identity)
-        if token is None or _same(token, rejected):
-            return None
+        return None if token is None else token.anchored(self.endpoint.clock())
+
+    def _serves(self, token: Token, rejected: Token | None, *, fresh: bool) -> bool:
+        if _same(token, rejected):
+            return False
         state = self.policy.state(token, self.endpoint.clock())
-        if state is Freshness.EXPIRED or (fresh and state is not Freshness.FRESH):
-            return None
-        return token
+        return state is Freshness.FRESH or (state is Freshness.STALE and not fresh)
 
     def keep(self, token: Token) -> None:
         """Takes a token in hand and stores it.
@@ -109,6 +120,26 @@ class SharedToken:
         """Drops the token here and in the store."""
         self.at_hand = None
         self.store.delete(self.credentials.identity)
+
+    def revoke(self, url: str | None, timeout: float) -> None:
+        """Revokes the token at the server, then drops it here and in the store.
+
+        Args:
+            url: The revocation endpoint, if it is not the neighbour of the token endpoint.
+            timeout: Seconds for each exchange.
+
+        Raises:
+            ConfigurationError: If that is not known, or a secret cannot be read.
+            TokenRequestError: If there was no answer; the token is kept.
+            TokenResponseError: If the server refused; the token is kept.
+        """
+        url = revocation_url(self.endpoint.url, url)
+        grant, identity = self.credentials.read()
+        with self.store.locked(identity, timeout):  # so that no renewal is under way
+            token = self.stored() or self.at_hand
+            if token is not None:
+                revoke(self.endpoint, grant, token, url, timeout)
+            self.forget()
 
     def pause_left(self) -> float:
         """Tells how long no renewal is to be tried, as the last one failed.
@@ -172,10 +203,14 @@ class SharedToken:
     def _renewed(self, work: _Work) -> _Outcome:
         grant, identity = self.credentials.grant, self.credentials.identity
         started = time.monotonic()
-        with self.store.locked(identity, work.timeout):
+        if work.ahead and (found := self.look(fresh=True)):
+            return _Outcome(found, None)
+        # Whoever holds the lock may be stopped or hung: half of the time is left to do without it.
+        with self.store.locked(identity, work.timeout if work.ahead else work.timeout / 2):
             # Look again: another thread, process or machine may have been first.
-            if found := self.look(work.rejected, fresh=work.ahead):
-                return _Outcome(found, None)
+            older = self.stored()
+            if older is not None and self._serves(older, work.rejected, fresh=work.ahead):
+                return _Outcome(older, None)
             renewal = Renewal(
                 self.endpoint,
                 grant,
@@ -184,10 +219,12 @@ class SharedToken:
                 tell=work.events.append,
                 sent=lambda: self.events.count("token_requests"),
                 sibling=lambda: self.look(work.rejected, fresh=work.ahead),
-                spent=self._replace,
+                claim=self._claim,
+                unclaim=self._unclaim,
             )
             try:
-                bought = renewal.buy(self.store.load(identity) or self.at_hand)
+                # Not the token at hand: its refresh token may be in other hands as well.
+                bought = renewal.buy(older)
             except (TokenRequestError, TokenResponseError) as error:
                 pause = self._pause(identity, error)
                 failed = RenewalFailed(identity.name, copy.copy(error), work.ahead, pause)
@@ -195,7 +232,8 @@ class SharedToken:
                 raise
             _pauses.end(identity.key)
             _pauses.end(identity.name)
-            self.store.save(identity, bought.token)
+            if bought.grant_type:
+                self._save(bought.token, work.rejected)
         if not bought.grant_type:
             return _Outcome(bought.token, None)
         seconds, expires_at = time.monotonic() - started, bought.token.expires_at
@@ -203,11 +241,27 @@ class SharedToken:
         work.events.append(renewed)
         return _Outcome(bought.token, bought)
 
-    def _replace(self, token: Token) -> None:
-        """Puts a token in place of the one with the same access token, here and in the store."""
+    def _save(self, token: Token, rejected: Token | None) -> None:
+        """Saves a token, unless a newer one is there: the lock may have been lost meanwhile."""
+        there = self.stored()
+        if there is None:
+            self.store.save(self.credentials.identity, token)
+        elif not self._serves(there, rejected, fresh=True):
+            self.store.swap(self.credentials.identity, there, token)
+
+    def _claim(self, token: Token) -> bool:
+        """Takes a refresh token out of the store and out of the hand, for one caller alone."""
+        if self.at_hand is not None and _same(token, self.at_hand):
+            self.at_hand = self.at_hand.without_refresh_token()
+        rest = token.without_refresh_token()
+        return self.store.swap(self.credentials.identity, token, rest)
+
+    def _unclaim(self, token: Token) -> None:
+        """Puts a refresh token back that was not used."""
         if self.at_hand is not None and _same(token, self.at_hand):
             self.at_hand = token
-        self.store.save(self.credentials.identity, token)
+        rest = token.without_refresh_token()
+        self.store.swap(self.credentials.identity, rest, token)
 
     def _pause(self, identity: Identity, error: TokenRequestError | TokenResponseError) -> float:
         at = self.endpoint.clock()

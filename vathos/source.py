@@ -18,6 +18,7 @@ from vathos.errors import (
 from vathos.events import Events, ServedStale
 from vathos.grants import Grant
 from vathos.identity import Credentials
+from vathos.logs import logger
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.refusals import refusals
 from vathos.sharing import SharedToken
@@ -27,7 +28,7 @@ from vathos.tokens import Instant, Token
 
 __all__ = ["CachedSource", "TokenSource"]
 
-log = logging.getLogger("vathos.source")
+log = logger("source")
 
 _LONGEST_SLEEP = 60.0
 """Seconds that keeping warm sleeps at most: a clock that was set is noticed within them."""
@@ -120,7 +121,7 @@ class CachedSource:
     def current(self) -> Token | None:
         """The token at hand or in the store, expired or not, without asking the server."""
         shared = self._shared
-        return shared.at_hand or shared.store.load(shared.credentials.identity)
+        return shared.at_hand or shared.stored()
 
     def token(self, rejected: Token | None = None) -> Token:
         """Gives a token that works.
@@ -170,6 +171,19 @@ class CachedSource:
     def forget(self) -> None:
         """Drops the token here and in the store; the next caller gets a new one."""
         self._shared.forget()
+
+    def revoke(self, url: str | None = None) -> None:
+        """Revokes the token at the server (RFC 7009), and drops it here and in the store.
+
+        Args:
+            url: The revocation endpoint, if it is not the neighbour of the token endpoint.
+
+        Raises:
+            ConfigurationError: If that is not known.
+            TokenRequestError: If there was no answer; the token is kept.
+            TokenResponseError: If the server refused; the token is kept.
+        """
+        self._shared.revoke(url, self.timeout)
 
     def close(self) -> None:
         """Ends the thread that keeps the token warm, until the next token is waited for."""

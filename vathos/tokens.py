@@ -159,6 +159,43 @@ class Token:
             values["scope"] = self.scope.split()
         return values
 
+    def anchored(self, at: Instant) -> Token:
+        """Ties a token that came from elsewhere to the boot clock of this machine.
+
+        A token that was issued in the future, by a clock that was wrong, is taken to be new: it
+        never lives longer than its lifetime from now.
+
+        Args:
+            at: The present moment.
+
+        Returns:
+            The token; unchanged if it is tied already.
+        """
+        if self.issued_boot is not None:
+            return self
+        ahead = max(self.issued_at - at.wall, 0.0)
+        return replace(
+            self,
+            issued_at=self.issued_at - ahead,
+            expires_at=None if self.expires_at is None else self.expires_at - ahead,
+            refresh_expires_at=(
+                None if self.refresh_expires_at is None else self.refresh_expires_at - ahead
+            ),
+            issued_boot=at.boot - (at.wall - self.issued_at + ahead),
+        )
+
+    def is_same(self, other: Token | None) -> bool:
+        """Tells whether two are one issue of a token, whatever clocks they are tied to.
+
+        Args:
+            other: Another token, or none.
+
+        Returns:
+            `True` if both access token and refresh token are equal.
+        """
+        mine = self.access_token, self.refresh_token
+        return other is not None and mine == (other.access_token, other.refresh_token)
+
     @property
     def lifetime(self) -> float | None:
         """The whole life in seconds, from before the token request; `None` if unknown."""

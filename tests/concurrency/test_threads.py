@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -49,7 +50,10 @@ def test_identities_do_not_share(vathos_server: AuthorizationServer) -> None:
     """Two identities at once in one store get each its own token."""
     store = MemoryStore()
     vathos_server.fail("token", Fault.delay(0.1), times=2)
-    sources = [service_source(vathos_server, store=store), person_source(vathos_server, store=store)]
+    sources = [
+        service_source(vathos_server, store=store),
+        person_source(vathos_server, store=store),
+    ]
     tokens = together(40, lambda index: sources[index % 2].token().access_token)
     assert len(set(tokens[::2])) == len(set(tokens[1::2])) == 1
     assert tokens[0] != tokens[1]
@@ -116,7 +120,7 @@ def test_password_attempts_for_one_person_keep_a_second_apart(
     errors = together(3, lambda index: sources[index].token())
     assert {type(error) for error in errors} == {InvalidGrantError}
     times = [request.time for request in vathos_server.requests]
-    assert all(later - earlier >= 0.95 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.95 for earlier, later in itertools.pairwise(times))
 
 
 def test_stale_token_makes_nobody_wait(vathos_server: AuthorizationServer) -> None:

@@ -7,15 +7,19 @@ writes would be different on each machine or lead nowhere; those places are repa
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import inspect
 import pkgutil
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 from lazydocs import generation
 
@@ -29,10 +33,10 @@ DOCS = ROOT / "docs"
 HANDWRITTEN = {"changelog.md"}
 """Pages beside the generated ones; the guides have a folder of their own."""
 
-_WIDTH = 80
 _ADDRESS = re.compile(
     r"<(?:built-in |bound )?(?:function|method) (?:\w+\.)*(\w+)(?: of [^>]*| at 0x\w+)?>"
 )
+_ROW = "\0"
 _ARGUMENT = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*):(.{2,})")
 
 
@@ -56,6 +60,7 @@ def pages() -> dict[str, str]:
     # What lazydocs takes for the name of an argument: "Seconds; zero if there is none: …" is none.
     generation._RE_ARGSTART = _ARGUMENT
     generation._get_function_signature = _signature
+    generation._get_docstring = _docstring
     generator = _Generator(src_root_path=str(ROOT), src_base_url="../", remove_package_prefix=True)
     return {
         f"{name.removeprefix('vathos.')}.md": _page(generator, import_module(name))
@@ -64,12 +69,23 @@ def pages() -> dict[str, str]:
 
 
 def _page(generator: generation.MarkdownGenerator, module: ModuleType) -> str:
-    text = generator.module2md(module).replace(
-        "# <kbd>module</kbd> `vathos.", "# <kbd>module</kbd> `", 1
-    )
+    with contextlib.ExitStack() as patches:
+        # lazydocs passes over functions that a decorator made something else: fixtures, caches.
+        for name, value in list(vars(module).items()):
+            if hasattr(value, "__wrapped__"):
+                patches.enter_context(mock.patch.object(module, name, inspect.unwrap(value)))
+        text = generator.module2md(module)
+    text = text.replace("# <kbd>module</kbd> `vathos.", "# <kbd>module</kbd> `", 1)
     text = _own_variables(text, module)
     text = re.sub(r"```python\n.*?```", _straight, text, flags=re.DOTALL)
+    text = text.replace(f" {_ROW}", "\n").replace(_ROW, "")
     return f"<!-- markdownlint-disable -->\n{text}"
+
+
+def _docstring(thing: object) -> str:
+    """Marks the rows of tables, as lazydocs joins lines."""
+    text = inspect.getdoc(thing) if thing.__doc__ else None
+    return re.sub(r"(?m)^(?=\|)", _ROW, text or "")
 
 
 def _own_variables(text: str, module: ModuleType) -> str:
@@ -90,7 +106,8 @@ class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydoc
 
     def _get_src_path(self, obj: Any, append_base: bool = True) -> str:
         """Finds the source of an object; the methods that dataclasses make have none."""
-        path: str = super()._get_src_path(obj, append_base)
+        # A function that was decorated is where it was written, not where the decorator is.
+        path: str = super()._get_src_path(inspect.unwrap(obj), append_base)
         return "" if "<" in path else path
 
     def class2md(self, cls: type, depth: int = 2) -> str:
@@ -115,6 +132,7 @@ class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydoc
 def _signature(function: Callable[..., Any], *, wrap_arguments: bool = False, **_: Any) -> str:
     """Writes a signature as it stands in the source, keyword-only marker and all."""
     signature = inspect.signature(function)
+    defaults = _defaults(function)
     parts: list[str] = []
     keyword_only = False
     for parameter in signature.parameters.values():
@@ -124,7 +142,7 @@ def _signature(function: Callable[..., Any], *, wrap_arguments: bool = False, **
             keyword_only = True
             parts.append("*")
         keyword_only = keyword_only or parameter.kind is parameter.VAR_POSITIONAL
-        parts.append(_parameter(parameter))
+        parts.append(_parameter(parameter, defaults.get(parameter.name)))
     returned = signature.return_annotation
     arrow = "" if returned is signature.empty else f" → {_annotation(returned)}"
     inside = "".join(f"\n    {part}," for part in parts) + "\n"
@@ -132,14 +150,30 @@ def _signature(function: Callable[..., Any], *, wrap_arguments: bool = False, **
     return f"{function.__name__}({text}){arrow}"
 
 
-def _parameter(parameter: inspect.Parameter) -> str:
+def _defaults(function: Callable[..., Any]) -> dict[str, str]:
+    """Finds the defaults as the source has them: `os.environ`, and not what is in it."""
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except OSError:  # a method that dataclasses made
+        return {}
+    arguments = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.arguments))
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [
+        *zip(reversed(positional), reversed(arguments.defaults), strict=False),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    texts = {a.arg: ast.get_source_segment(source, node) for a, node in pairs if node is not None}
+    return {name: " ".join((text or "").split()) for name, text in texts.items()}
+
+
+def _parameter(parameter: inspect.Parameter, source: str | None) -> str:
     stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
     text = stars + parameter.name
     if parameter.annotation is not parameter.empty:
         text += f": {_annotation(parameter.annotation)}"
     if parameter.default is parameter.empty:
         return text
-    value = _ADDRESS.sub(r"\1", repr(parameter.default)).replace("<factory>", "...")
+    value = source or _ADDRESS.sub(r"\1", repr(parameter.default)).replace("<factory>", "...")
     return f"{text} = {value}" if ": " in text else f"{text}={value}"
 
 

@@ -9,6 +9,7 @@ import vathos
 PUBLIC = [
     "BearerAuth",
     "ClientCredentialsGrant",
+    "FileStore",
     "MemoryStore",
     "PasswordGrant",
     "RenewalPolicy",

@@ -70,7 +70,10 @@ BAD_ANSWERS = {
     "no-token": Fault.json({"hello": "world"}),
     "mac": Fault.amend(token_type="mac"),
     "echo": Fault.json(
-        {"error": "invalid_grant", "error_description": f"{CANARY.password} {CANARY.client_secret}"},
+        {
+            "error": "invalid_grant",
+            "error_description": f"{CANARY.password} {CANARY.client_secret}",
+        },
         status=400,
     ),
     "redirect": Fault.redirect("https://evil.invalid/token", 307),
@@ -221,9 +224,7 @@ def test_traceback_with_locals_of_our_frames_is_clean(server: AuthorizationServe
         assert_clean(repr(frame.locals), server)
 
 
-def test_functions_tell_no_secret(
-    server: AuthorizationServer, logged: Callable[[], str]
-) -> None:
+def test_functions_tell_no_secret(server: AuthorizationServer, logged: Callable[[], str]) -> None:
     """The two functions of the user's code are as silent."""
     with pytest.raises(TokenResponseError) as caught:
         get_client_token("robot", CANARY.client_secret, "ada", WRONG, token_url=server.token_url)

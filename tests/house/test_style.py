@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +48,6 @@ def test_tests_are_sentences(path: Path) -> None:
 
 def test_top_level_is_the_fixed_one() -> None:
     """Nothing but what was agreed lies at the top of the repository."""
-    import subprocess
-
     names = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines()

@@ -216,7 +216,7 @@ def test_rotated_realm_key_is_not_noticed(realm: Realm) -> None:
 def test_restart_of_keycloak_fails_no_call(
     keycloak: Keycloak, realm: Realm, resource: ProtectedResource, empty: bool
 ) -> None:
-    """A restart, with the old database or an empty one, is survived without a restart of the job."""
+    """A restart, with the old database or an empty one, needs no restart of the job."""
     realm.set_access_token_lifespan(60)
     sessions = [service(realm, resource), person(realm, resource)]
     for session in sessions:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from vathos.identity import Identity
 from vathos.tokens import Token
 
-__all__ = ["TokenStore"]
+__all__ = ["SwappingStore", "TokenStore"]
 
 
 @runtime_checkable
@@ -17,6 +17,9 @@ class TokenStore(Protocol):
 
     All methods may be called from any thread. A store that cannot do its work raises
     `vathos.errors.StoreError`; the caller logs it and goes on without the store.
+
+    A store that more than one process can reach names its entries by `identity.shared.name` and
+    leaves a token's `issued_boot` out. `vathos.testing.StoreContract` holds a store to all this.
     """
 
     def load(self, identity: Identity) -> Token | None:
@@ -27,6 +30,7 @@ class TokenStore(Protocol):
 
         Returns:
             The token last saved, or `None`. It may have expired: its refresh token may still work.
+            What cannot be understood is `None` too, and replaced by the next save.
 
         Raises:
             StoreError: If the store cannot be read.
@@ -59,6 +63,9 @@ class TokenStore(Protocol):
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[object]:
         """Serialises renewals among all who share this store.
 
+        The lock saves token requests; nothing else rests on it. It does not close the store to
+        others, and it must not outlive its holder for long.
+
         Args:
             identity: Whose renewal.
             timeout: Seconds to wait for the lock.
@@ -66,5 +73,30 @@ class TokenStore(Protocol):
         Returns:
             A context manager that holds the lock. Entering it raises `TimeoutError` or `StoreError`
             if the lock cannot be had.
+        """
+        ...
+
+
+@runtime_checkable
+class SwappingStore(TokenStore, Protocol):
+    """A store that compares and replaces in one step, also where a lock was lost.
+
+    That keeps a late save from overwriting a newer token, and gives a refresh token to one caller
+    only. On a store without it both rest on the lock.
+    """
+
+    def swap(self, identity: Identity, old: Token, new: Token) -> bool:
+        """Puts a token in place of another one, if that is still there.
+
+        Args:
+            identity: Whose token.
+            old: What must be there (`vathos.tokens.Token.is_same`).
+            new: The token.
+
+        Returns:
+            Whether it was there. Of all who saw one token only one gets `True`.
+
+        Raises:
+            StoreError: If the store cannot be written; the token may have been replaced or not.
         """
         ...

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from vathos.identity import Identity
-from vathos.stores.base import TokenStore
+from vathos.logs import logger
+from vathos.stores.base import SwappingStore, TokenStore
+from vathos.stores.memory import MemoryStore
+from vathos.stores.patience import Resting
 from vathos.tokens import Token
 
 __all__ = ["Bypass"]
 
-log = logging.getLogger("vathos.stores")
+log = logger("stores")
+
+T = TypeVar("T")
 
 
 class Bypass:
     """Goes on without a store that fails, whatever it raises.
 
+    A failure that lasts is a warning once in five minutes. That a store is left alone after a
+    failure is none.
+
+    Meanwhile the process shares what it last knew: access tokens only, as a refresh token may have
+    been used by somebody else.
+
     Args:
         store: The store.
     """
 
+    REMINDER = 300.0
+    """Seconds after which a failure that lasts is a warning again."""
+
     def __init__(self, store: TokenStore) -> None:
         self.store = store
+        self._warned: dict[str, float] = {}
+        self._spare = _spare_of(store)
 
     def load(self, identity: Identity) -> Token | None:
         """Looks a token up.
@@ -34,11 +53,11 @@ class Bypass:
         Returns:
             The token, or `None` if there is none or the store failed.
         """
-        try:
-            return self.store.load(identity)
-        except Exception as error:  # noqa: BLE001 - a store of the user's may raise anything
-            self._report("read", error)
-            return None
+        spare = self._spare.load(identity)
+        token = self._tried("read", lambda: self.store.load(identity), otherwise=spare)
+        if token is not None:
+            self._remember(identity, token)
+        return token
 
     def save(self, identity: Identity, token: Token) -> None:
         """Keeps a token, if the store works.
@@ -47,10 +66,24 @@ class Bypass:
             identity: Whose token.
             token: The token.
         """
-        try:
-            self.store.save(identity, token)
-        except Exception as error:  # noqa: BLE001
-            self._report("written", error)
+        self._remember(identity, token)
+        self._tried("written", lambda: self.store.save(identity, token), otherwise=None)
+
+    def swap(self, identity: Identity, old: Token, new: Token) -> bool:
+        """Puts a token in place of another one, if that is still there and the store works.
+
+        Args:
+            identity: Whose token.
+            old: What must be there.
+            new: The token.
+
+        Returns:
+            Whether it was there; `False` also if the store failed.
+        """
+        self._remember(identity, new)
+        return self._tried(
+            "written", lambda: _swapped(self.store, identity, old, new), otherwise=False
+        )
 
     def delete(self, identity: Identity) -> None:
         """Forgets a token, if the store works.
@@ -58,10 +91,8 @@ class Bypass:
         Args:
             identity: Whose token.
         """
-        try:
-            self.store.delete(identity)
-        except Exception as error:  # noqa: BLE001
-            self._report("written", error)
+        self._spare.delete(identity)
+        self._tried("emptied", lambda: self.store.delete(identity), otherwise=None)
 
     @contextmanager
     def locked(self, identity: Identity, timeout: float) -> Iterator[None]:
@@ -75,16 +106,64 @@ class Bypass:
             Nothing.
         """
         with ExitStack() as stack:
+            lock = self.store.lock
+            self._tried(
+                "locked", lambda: stack.enter_context(lock(identity, timeout)), otherwise=None
+            )
+            # A lock that cannot be given back is no reason to lose what was done under it.
+            release = stack.pop_all()
             try:
-                stack.enter_context(self.store.lock(identity, timeout))
-            except Exception as error:  # noqa: BLE001
-                self._report("locked", error)
-            yield
+                yield
+            finally:
+                self._tried("unlocked", release.close, otherwise=None)
+
+    def _remember(self, identity: Identity, token: Token) -> None:
+        if self._spare is not self.store:
+            self._spare.save(identity, token.without_refresh_token())
+
+    def _tried(self, what: str, work: Callable[[], T], *, otherwise: T) -> T:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - a store of the user's may raise anything
+            self._report(what, error)
+            return otherwise
+        if self._warned and self._warned.pop(what, None) is not None:
+            log.info("the token store %s can be %s again", type(self.store).__name__, what)
+        return result
 
     def _report(self, what: str, error: Exception) -> None:
-        log.warning(
+        at = time.monotonic()
+        is_news = at - self._warned.get(what, -self.REMINDER) >= self.REMINDER
+        is_news = is_news and not isinstance(error, Resting)
+        if is_news:
+            self._warned[what] = at
+        log.log(
+            logging.WARNING if is_news else logging.DEBUG,
             "the token store %s could not be %s, going on without it: %s",
             type(self.store).__name__,
             what,
             error,
         )
+
+
+_spares: WeakKeyDictionary[TokenStore, MemoryStore] = WeakKeyDictionary()
+
+
+def _spare_of(store: TokenStore) -> MemoryStore:
+    """Returns the memory of this process that stands in for a store while that fails."""
+    if type(store) is MemoryStore:
+        return store
+    try:
+        return _spares.setdefault(store, MemoryStore())
+    except TypeError:  # a store of the user's that cannot be a key
+        return MemoryStore()
+
+
+def _swapped(store: TokenStore, identity: Identity, old: Token, new: Token) -> bool:
+    if isinstance(store, SwappingStore):
+        return store.swap(identity, old, new)
+    # Not in one step: what there is rests on the lock.
+    is_there = old.is_same(store.load(identity))
+    if is_there:
+        store.save(identity, new)
+    return is_there

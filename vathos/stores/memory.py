@@ -51,10 +51,24 @@ class MemoryStore:
             token: The token.
         """
         with self._guard:
-            self._tokens[identity.key] = token
-            self._tokens.move_to_end(identity.key)
-            if len(self._tokens) > self._capacity:
-                self._tokens.popitem(last=False)
+            self._put(identity.key, token)
+
+    def swap(self, identity: Identity, old: Token, new: Token) -> bool:
+        """Puts a token in place of another one, if that is still there.
+
+        Args:
+            identity: Whose token.
+            old: What must be there.
+            new: The token.
+
+        Returns:
+            Whether it was there.
+        """
+        with self._guard:
+            is_there = old.is_same(self._tokens.get(identity.key))
+            if is_there:
+                self._put(identity.key, new)
+            return is_there
 
     def delete(self, identity: Identity) -> None:
         """Forgets a token, if there is one.
@@ -76,6 +90,12 @@ class MemoryStore:
             A context manager that holds the lock; entering it raises `TimeoutError` when late.
         """
         return self._locks.hold(identity.key, timeout)
+
+    def _put(self, key: str, token: Token) -> None:
+        self._tokens[key] = token
+        self._tokens.move_to_end(key)
+        if len(self._tokens) > self._capacity:
+            self._tokens.popitem(last=False)
 
     def __repr__(self) -> str:
         return f"MemoryStore({len(self._tokens)} of {self._capacity})"

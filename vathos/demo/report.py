@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from vathos.demo_job import Party
+from vathos.demo.job import Party
 from vathos.testing import AuthorizationServer
 
 __all__ = ["Report"]
@@ -35,8 +36,8 @@ class Report:
         expiries: Tokens that came to their natural end.
         refresh_tokens_rotated: Refresh tokens that the server replaced by new ones.
         refresh_tokens_reused: Spent refresh tokens that were presented again.
-        longest_wait: The longest that a call waited for a token, in seconds.
-        longest_call: The longest call from beginning to end, in seconds.
+        longest_wait_seconds: The longest that a call waited for a token.
+        longest_call_seconds: The longest call from beginning to end.
     """
 
     calls: int
@@ -54,8 +55,8 @@ class Report:
     expiries: int
     refresh_tokens_rotated: int
     refresh_tokens_reused: int
-    longest_wait: float
-    longest_call: float
+    longest_wait_seconds: float
+    longest_call_seconds: float
 
     @classmethod
     def of(cls, server: AuthorizationServer, parties: Sequence[Party], until: float) -> Report:
@@ -92,8 +93,8 @@ class Report:
             expiries=sum(party.expiries(until) for party in parties),
             refresh_tokens_rotated=refreshes.count(200),
             refresh_tokens_reused=server.reuse_events,
-            longest_wait=round(max(each.longest_wait for each in stats), 6),
-            longest_call=round(max(party.longest_call for party in parties), 6),
+            longest_wait_seconds=round(max(each.longest_wait for each in stats), 6),
+            longest_call_seconds=round(max(party.longest_call for party in parties), 6),
         )
 
     @property
@@ -115,7 +116,7 @@ class Report:
         Returns:
             A table, and a sentence.
         """
-        rows: list[tuple[str, object]] = [
+        rows: list[tuple[str, int]] = [
             ("API calls", self.calls),
             ("  failed", self.failed),
             ("API requests at the server", self.api_requests),
@@ -130,13 +131,10 @@ class Report:
             ("Expiries lived through", self.expiries),
             ("Refresh tokens rotated", self.refresh_tokens_rotated),
             ("  reused by mistake", self.refresh_tokens_reused),
-            ("Longest wait for a token", f"{self.longest_wait:.3f} s"),
-            ("Longest call", f"{self.longest_call:.3f} s"),
+            ("Longest wait for a token (ms)", math.ceil(self.longest_wait_seconds * 1000)),
+            ("Longest call (ms)", math.ceil(self.longest_call_seconds * 1000)),
         ]
-        # Numbers are set flush, their units behind them.
-        lines = [
-            f"{label:30}{str(value).removesuffix(' s'):>8}{_unit(value)}" for label, value in rows
-        ]
+        lines = [f"{label:30}{value:>6}" for label, value in rows]
         return "\n".join([*lines, "", self.verdict()])
 
     def verdict(self) -> str:
@@ -150,7 +148,3 @@ class Report:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in self.failures.items())
         without = self.api_requests_without_token
         return f"{self.failed} calls failed ({reasons}), {without} left without a token."
-
-
-def _unit(value: object) -> str:
-    return " s" if isinstance(value, str) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -110,10 +111,12 @@ class Party:
         """Tells how old the token at hand is.
 
         Returns:
-            Seconds; infinite if there is no token.
+            Seconds; infinite if there is none, or a revoked one that nobody has noticed yet.
         """
-        ends: float | None = self.session.token.get("expires_at")
-        return float("inf") if ends is None else time.time() - (ends - LIFETIME)
+        born = self.session.token.get("expires_at", -math.inf) - LIFETIME
+        with self._guard:
+            is_dead = bool(self._kills) and born <= self._kills[-1]
+        return math.inf if is_dead else time.time() - born
 
     def killed(self) -> None:
         """Notes that every access token of this party was revoked just now."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from vathos.demo_screen import Screen, in_words
+from vathos.demo.screen import Screen, in_words
 from vathos.errors import RenewalTimeout, TokenResponseError
 from vathos.events import CredentialsRefused, Event, RenewalFailed, Renewed, Replayed, ServedStale
 

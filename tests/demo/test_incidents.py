@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from vathos import demo_incidents
-from vathos.demo_incidents import STORY, Incident, Stage, calm, log_out
-from vathos.demo_job import LIFETIME, Party
+from vathos.demo import incidents as demo_incidents
+from vathos.demo.incidents import STORY, Incident, Stage, calm, log_out
+from vathos.demo.job import LIFETIME, Party
 from vathos.testing import AuthorizationServer
 
 

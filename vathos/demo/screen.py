@@ -68,9 +68,9 @@ class Screen:
             text: The line.
         """
         if self.is_live:
+            self._has_status = True  # first, as Ctrl-C may come at any moment
             self._stream.write("\r" + text[: self._columns()] + "\x1b[K")
             self._stream.flush()
-            self._has_status = True
 
     def wipe(self) -> None:
         """Takes the status line away."""
@@ -115,7 +115,7 @@ def in_words(name: str, event: Event | str) -> tuple[str, str]:
         case CredentialsRefused():
             pause = f"{event.retry_in:.0f} s"
             return f"{name}: credentials refused, not presented again for {pause}", "failure"
-        case str():
+        case _:
             return f"{name}: a call failed: {event}", "failure"
 
 

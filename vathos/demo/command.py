@@ -17,23 +17,23 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from vathos.cli import Exit
-from vathos.demo_incidents import STORY, Incident, Stage, calm
-from vathos.demo_job import LIFETIME, Party
-from vathos.demo_report import Report
-from vathos.demo_screen import Screen, in_words
+from vathos.demo.incidents import STORY, Incident, Stage, calm
+from vathos.demo.job import LIFETIME, Party
+from vathos.demo.report import Report
+from vathos.demo.screen import Screen, in_words
 from vathos.events import Event
+from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer
 
 __all__ = ["Demo", "add_arguments", "run"]
 
 _CALLS_PER_SECOND = 80
 _FRAME = 0.1
-_LONGEST = 25.0
+_LONGEST = 20.0
 _MOST_THREADS = 32
 
 
@@ -76,7 +76,12 @@ class Demo:
         Returns:
             The numbers.
         """
-        with _quiet(), AuthorizationServer(access_token_lifetime=LIFETIME) as server:
+        with (
+            _quiet(),
+            AuthorizationServer(
+                access_token_lifetime=LIFETIME, rotate_refresh_tokens=True, detect_reuse=True
+            ) as server,
+        ):
             parties = tuple(
                 Party(server, username, self._hear, threads=self._threads)
                 for username in (server.username, None)
@@ -102,9 +107,9 @@ class Demo:
         with ThreadPoolExecutor(2 * self._threads + 1, "vathos-demo") as pool:
             try:
                 workers = [
-                    pool.submit(self._work, party)
+                    pool.submit(self._work, party, share / self._threads)
                     for party in stage.parties
-                    for _ in range(self._threads)
+                    for share in range(1, self._threads + 1)
                 ]
                 director = pool.submit(self._direct, stage)
                 while not director.done():
@@ -115,13 +120,15 @@ class Demo:
             thread.result()
         self._show(stage)
 
-    def _work(self, party: Party) -> None:
+    def _work(self, party: Party, share: float) -> None:
         """Calls, at a pace that does not depend on the number of threads."""
         pause = 2 * self._threads / _CALLS_PER_SECOND
-        while True:
+        party.call()
+        # All threads make their first call at once; from then on they take turns.
+        self._stop.wait(share * pause)
+        while not self._stop.is_set():
             party.call()
-            if self._stop.wait(pause):
-                return
+            self._stop.wait(pause)
 
     def _direct(self, stage: Stage) -> None:
         """Plays the incidents, each in its turn, and waits for the end of the job."""
@@ -129,9 +136,8 @@ class Demo:
             if self._stop.wait(self._left(incident.share)):
                 return
             incident.play(stage)
-        if self._incidents:
-            calm(stage)
         self._stop.wait(self._left(1.0))
+        calm(stage)  # so that nothing is under way when it is counted
 
     def _left(self, share: float) -> float:
         return max(self._started + share * self._seconds - time.monotonic(), 0.0)
@@ -172,13 +178,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_number_up_to(_LONGEST, float),
         default=12.0,
         help="how long the job lasts (default: %(default)g); the incidents need about 5",
     )
     parser.add_argument(
         "--threads",
-        type=_threads,
+        type=_number_up_to(_MOST_THREADS, int),
         default=4,
         help="threads that call through each of the two sessions (default: %(default)s)",
     )
@@ -204,18 +210,14 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE if report.ok else Exit.FAILED
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {_LONGEST:g}")
-    return seconds
+def _number_up_to(most: float, kind: type[int] | type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"must be more than 0 and at most {most:g}")
+        return value
 
-
-def _threads(text: str) -> int:
-    threads = int(text)
-    if not 1 <= threads <= _MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"must be from 1 to {_MOST_THREADS}")
-    return threads
+    return number
 
 
 @contextlib.contextmanager

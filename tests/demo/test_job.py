@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vathos.demo_job import LIFETIME, Party
+from vathos.demo.job import LIFETIME, Party
 from vathos.events import Event, Renewed
 from vathos.testing import AuthorizationServer, Fault
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vathos.demo_job import LIFETIME, Party
+from vathos.demo.job import LIFETIME, Party
 from vathos.testing import AuthorizationServer, Fault
 
 __all__ = ["STORY", "Incident", "Stage", "calm", "log_out", "outage", "revoke"]

@@ -1,0 +1,1 @@
+"""`vathos demo`: a job of many API calls that outlives its tokens, to be watched."""

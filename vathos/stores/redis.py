@@ -1,0 +1,239 @@
+"""Tokens in Redis or Valkey, shared by a fleet of machines, and sealed: Redis cannot read them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from vathos.errors import ConfigurationError
+from vathos.identity import Identity
+from vathos.stores.entries import read_entry, write_entry
+from vathos.stores.extras import required
+from vathos.stores.patience import Patience
+from vathos.tokens import Token
+
+__all__ = ["RedisStore"]
+
+_VERSION = "1."
+_LEASE = 5.0
+"""Seconds after which the lock of a holder that died is free."""
+
+_POLL = 0.05
+"""Seconds between two looks at a lock that somebody else holds, give or take half."""
+
+_GRACE = 60.0
+_UNKNOWN_LIFE = 30 * 86400.0
+"""Seconds an entry is kept whose end nobody knows."""
+
+# In one step on the server: what somebody else has written meanwhile is not overwritten.
+_SWAP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+
+
+class RedisStore:
+    """Keeps tokens in Redis or Valkey, encrypted under a key made from the credentials.
+
+    Whoever can read Redis but lacks the client secret (and the password) reads nothing. A Redis
+    that fails or hangs costs 0.5 s once, and is then left alone for some seconds. It needs
+    `pip install 'vathos[redis]'`.
+
+    Args:
+        redis: A URL (`redis://host:port/db`, `rediss://…`, with `?prefix=` if need be), or a client
+            of redis-py: `redis.Redis`, one from `redis.sentinel.Sentinel`, `redis.RedisCluster`.
+        prefix: What the names of all entries begin with.
+        rest: Seconds for which a Redis that failed is left alone.
+
+    Raises:
+        ConfigurationError: If the URL is not one, or a package is missing.
+    """
+
+    DEADLINE = 0.45
+    """Seconds that one command may take at most."""
+
+    def __init__(self, redis: Any, *, prefix: str = "vathos:", rest: float = 10.0) -> None:
+        self._aead = required("cryptography.hazmat.primitives.ciphers.aead", "redis")
+        self._library = library = required("redis", "redis")
+        self._url = redis if isinstance(redis, str) else None
+        if self._url is not None:
+            redis, prefix = _client(library, self._url, prefix)
+        self._redis = redis
+        self._lock_class = required("redis.lock", "redis").Lock
+        self._prefix = prefix
+        self._patience = Patience(self.DEADLINE, rest)
+
+    def load(self, identity: Identity) -> Token | None:
+        """Looks a token up.
+
+        Args:
+            identity: Whose token.
+
+        Returns:
+            The token last saved, or `None`.
+
+        Raises:
+            StoreError: If Redis did not answer.
+        """
+        return self._unsealed(identity, self._get(identity))
+
+    def save(self, identity: Identity, token: Token) -> None:
+        """Keeps a token in place of the one before; it goes by itself some time after its end.
+
+        Args:
+            identity: Whose token.
+            token: The token.
+
+        Raises:
+            StoreError: If Redis did not take it.
+        """
+        key, value, life = self._key(identity), self._sealed(identity, token), _life(token)
+        self._patience.run(lambda: self._redis.set(key, value, px=life))
+
+    def swap(self, identity: Identity, old: Token, new: Token) -> bool:
+        """Puts a token in place of another one, if that is still there.
+
+        Args:
+            identity: Whose token.
+            old: What must be there.
+            new: The token.
+
+        Returns:
+            Whether it was there.
+
+        Raises:
+            StoreError: If Redis did not answer; the token may have been replaced or not.
+        """
+        there = self._get(identity)
+        if there is None or not old.is_same(self._unsealed(identity, there)):
+            return False
+        arguments = (self._key(identity), there, self._sealed(identity, new), _life(new))
+        return bool(self._patience.run(lambda: self._redis.eval(_SWAP, 1, *arguments)))
+
+    def delete(self, identity: Identity) -> None:
+        """Forgets a token, if there is one.
+
+        Args:
+            identity: Whose token.
+
+        Raises:
+            StoreError: If Redis did not answer.
+        """
+        key = self._key(identity)
+        self._patience.run(lambda: self._redis.delete(key))
+
+    @contextmanager
+    def lock(self, identity: Identity, timeout: float) -> Iterator[None]:
+        """Serialises renewals among machines, by a lease of 5 s that saves token requests.
+
+        Args:
+            identity: Whose renewal.
+            timeout: Seconds to wait for the lock.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            TimeoutError: If it could not be had in time.
+            StoreError: If Redis did not answer.
+        """
+        lock = self._lock_class(
+            self._redis,
+            f"{self._key(identity)}:lock",
+            timeout=_LEASE,
+            thread_local=False,
+        )
+
+        def release() -> None:
+            # The lease may have run out during a renewal that went well.
+            with suppress(self._library.exceptions.LockError):
+                lock.release()
+
+        deadline = time.monotonic() + timeout
+        while not self._patience.run(lambda: lock.acquire(blocking=False)):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"another machine held the lock for more than {timeout:g} s")
+            time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - a fleet out of step
+        try:
+            yield
+        finally:
+            self._patience.run(release)
+
+    def _get(self, identity: Identity) -> bytes | None:
+        key = self._key(identity)  # computed here, as that takes longer than Redis may
+        value = self._patience.run(lambda: self._redis.get(key))
+        return value.encode("ascii", "replace") if isinstance(value, str) else value
+
+    def _key(self, identity: Identity) -> str:
+        return f"{self._prefix}{identity.shared.name}"
+
+    def _sealed(self, identity: Identity, token: Token) -> str:
+        nonce = os.urandom(12)
+        text = write_entry(token).encode("ascii")
+        sealed = self._aead.AESGCM(identity.shared.sealing).encrypt(nonce, text, _bound(identity))
+        return _VERSION + base64.b64encode(nonce + sealed).decode("ascii")
+
+    def _unsealed(self, identity: Identity, value: bytes | None) -> Token | None:
+        """Reads a value; another version, junk and what was sealed for somebody else is nothing."""
+        if value is None or not value.startswith(_VERSION.encode()):
+            return None
+        cipher = self._aead.AESGCM(identity.shared.sealing)
+        try:
+            sealed = base64.b64decode(value[len(_VERSION) :], validate=True)
+            return read_entry(cipher.decrypt(sealed[:12], sealed[12:], _bound(identity)))
+        except Exception:  # noqa: BLE001 - InvalidTag, and whatever else junk leads to
+            return None
+
+    def __repr__(self) -> str:
+        where = type(self._redis).__name__
+        if self._url is not None:
+            parts = urlsplit(self._url)
+            where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return f"RedisStore({where!r}, prefix={self._prefix!r})"
+
+    def __reduce__(self) -> tuple[partial[RedisStore], tuple[Any]]:
+        # A client that was passed in is pickled, or refuses to be, by its own rules.
+        make = partial(RedisStore, prefix=self._prefix, rest=self._patience.rest)
+        return make, (self._url or self._redis,)
+
+
+def _client(library: Any, url: str, prefix: str) -> tuple[Any, str]:
+    """Makes a client that gives up early: by itself redis-py tries for seconds, or a minute."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    prefix = options.pop("prefix", prefix)
+    settings = {
+        "socket_connect_timeout": 0.2,
+        "socket_timeout": 0.25,
+        "retry": library.retry.Retry(library.backoff.NoBackoff(), 0),
+        "health_check_interval": 0,
+    }
+    try:
+        client = library.Redis.from_url(
+            parts._replace(query=urlencode(options)).geturl(), **settings
+        )
+    except (ValueError, TypeError) as error:
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        raise ConfigurationError(f"the store {shown} is no Redis URL: {error}") from None
+    return client, prefix
+
+
+def _bound(identity: Identity) -> bytes:
+    # Associated data: a value that somebody copied to another identity's name is not read there.
+    return f"vathos {_VERSION} {identity.shared.name}".encode()
+
+
+def _life(token: Token) -> int:
+    """Milliseconds an entry is kept: as long as either token may live, and a little more."""
+    if token.expires_at is None or (token.refresh_token and token.refresh_expires_at is None):
+        return int(_UNKNOWN_LIFE * 1000)
+    left = max(token.expires_at, token.refresh_expires_at or 0.0) - time.time()
+    return int((min(max(left, 0.0), _UNKNOWN_LIFE) + _GRACE) * 1000)

@@ -1,0 +1,123 @@
+"""A store named by a URL, as environment variables and command lines name things.
+
+| URL | store |
+|---|---|
+| `memory:` | this process's memory |
+| `file:` | files below the user's state folder |
+| `file:/path` | files in this folder |
+| `keyring:` | the desktop's keyring |
+| `redis://host:port/db`, `rediss://…` | Redis or Valkey, with `?prefix=` for the names of entries |
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+from vathos.errors import ConfigurationError
+from vathos.forks import renew_after_fork
+from vathos.stores.base import TokenStore
+from vathos.stores.file import FileStore
+from vathos.stores.keyring import KeyringStore
+from vathos.stores.memory import process_store
+from vathos.stores.redis import RedisStore
+
+__all__ = ["open_store"]
+
+
+def open_store(store: TokenStore | str | None) -> TokenStore:
+    """Opens the store that a URL names; in one process always the same one.
+
+    Args:
+        store: A URL, a store, or `None` for this process's memory.
+
+    Returns:
+        The store.
+
+    Raises:
+        ConfigurationError: If the URL names no store, or what the store needs is missing.
+    """
+    if store is None:
+        return process_store()
+    if isinstance(store, str):
+        return _opened.store_at(store)
+    if isinstance(store, TokenStore):
+        return store
+    raise ConfigurationError(
+        "store must be a TokenStore such as MemoryStore(), or a URL such as 'file:', not "
+        f"{type(store).__name__}"
+    )
+
+
+class _Opened:
+    """The stores that URLs have named, so that all who name one share it, and its renewals."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, TokenStore] = {}
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()  # guards _stores
+
+    def store_at(self, url: str) -> TokenStore:
+        """Returns the store of a URL."""
+        with self._guard:
+            if url not in self._stores:
+                self._stores[url] = _open(url)
+            return self._stores[url]
+
+
+_opened = _Opened()
+
+
+def _open(url: str) -> TokenStore:
+    scheme = url.partition(":")[0].lower() if ":" in url else ""
+    if scheme not in _SCHEMES:
+        raise ConfigurationError(
+            "store must be a TokenStore such as MemoryStore(), or a URL (also in "
+            "VATHOS_TOKEN_STORE): memory:, file:, file:/path, keyring: or redis://host:port/db; "
+            f"{_shown(url)!r} is neither"
+        )
+    return _SCHEMES[scheme](url)
+
+
+def _memory(url: str) -> TokenStore:
+    _require_bare(url)
+    return process_store()
+
+
+def _file(url: str) -> TokenStore:
+    path = url.partition(":")[2]
+    if path.startswith("//"):
+        parts = urlsplit(url)
+        if parts.netloc not in {"", "localhost"}:
+            raise ConfigurationError(f"the store {url!r} is on another host; write file:/path")
+        path = unquote(parts.path)
+    return FileStore(path or None)
+
+
+def _keyring(url: str) -> TokenStore:
+    _require_bare(url)
+    return KeyringStore()
+
+
+def _require_bare(url: str) -> None:
+    scheme, _, rest = url.partition(":")
+    if rest:
+        raise ConfigurationError(f"the store {scheme}: takes nothing after the colon")
+
+
+def _shown(url: str) -> str:
+    """What may be shown of a URL that is not understood: it may hold a password before the @."""
+    return url.partition(":")[0][:20] + ":…" if ":" in url else url[:20]
+
+
+_SCHEMES: dict[str, Callable[[str], TokenStore]] = {
+    "memory": _memory,
+    "file": _file,
+    "keyring": _keyring,
+    "redis": RedisStore,
+    "rediss": RedisStore,
+}
