@@ -302,9 +302,6 @@ def test_deadline_covers_a_server_that_only_accepts(*, tls: bool, bundle: str) -
         assert wire.connections[0].gone.wait(1.0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG exchange-1: the socket is not known before CONNECT ends"
-)
 def test_deadline_covers_a_proxy_that_drips() -> None:
     """A proxy that drips its answer to CONNECT is cut like a server that drips."""
 
@@ -347,7 +344,6 @@ class InterruptedThread(threading.Thread):
         raise KeyboardInterrupt
 
 
-@pytest.mark.xfail(strict=True, reason="BUG exchange-6: the start is outside of the try")
 def test_interrupt_at_the_start_cuts_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not matter at which moment Ctrl-C is pressed."""
     with Wire(hanging) as wire:
@@ -446,18 +442,15 @@ def forget_http(connection: Connection) -> None:
     connection.send(CANARY.access_token.encode() + b"\r\n")
 
 
-LEAK = pytest.mark.xfail(strict=True, reason="BUG exchange-2: the cause quotes the answer")
-
-
 @pytest.mark.parametrize(
     "behaviour",
     [
         reset,
         close,
         truncate,
-        pytest.param(truncate_chunk, marks=LEAK),
-        pytest.param(forget_chunks, marks=LEAK),
-        pytest.param(forget_http, marks=LEAK),
+        pytest.param(truncate_chunk),
+        pytest.param(forget_chunks),
+        pytest.param(forget_http),
     ],
 )
 def test_broken_connection_is_named(behaviour: Any) -> None:
@@ -479,7 +472,6 @@ def test_failure_has_its_cause() -> None:
     assert getattr(cause, "request", None) is None
 
 
-@pytest.mark.xfail(strict=True, reason="BUG exchange-3: the codec's error holds the whole value")
 def test_secret_that_cannot_be_encoded_is_not_repeated() -> None:
     """A secret with bytes that are no UTF-8, as an environment may hold it, stays unknown."""
     secret = CANARY.client_secret + "\udcff"
@@ -517,11 +509,6 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
     return str(path)
 
 
-TLS_REASON = pytest.mark.xfail(
-    strict=True, reason="BUG failures-3: the reason is looked up on the wrong exception"
-)
-
-
 def refused_by_tls(url: str, **transport: Any) -> str:
     """Fails on TLS, before the request was sent, and returns the message."""
     error = failing(url, **transport)
@@ -548,14 +535,12 @@ def test_bundle_of_the_environment_is_trusted(
         refused_by_tls(wire.url(), trust_env=False)
 
 
-@TLS_REASON
 def test_unknown_authority_is_named(certificate: trustme.LeafCert) -> None:
     """A certificate of an authority that is not in the bundle is named as that."""
     with Wire(answering(), certificate=certificate) as wire:
         assert "unable to get local issuer certificate" in refused_by_tls(wire.url())
 
 
-@TLS_REASON
 def test_wrong_host_name_is_named(authority: trustme.CA, bundle: str) -> None:
     """A certificate for another host is named as that, and is good for that host."""
     with Wire(answering(), certificate=authority.issue_cert("localhost")) as wire:
@@ -565,7 +550,6 @@ def test_wrong_host_name_is_named(authority: trustme.CA, bundle: str) -> None:
     assert "mismatch" in message
 
 
-@TLS_REASON
 def test_expired_certificate_is_named(authority: trustme.CA, bundle: str) -> None:
     """A certificate that has ended is named as that."""
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -611,7 +595,6 @@ def test_plain_server_behind_an_https_url_is_named(bundle: str) -> None:
         refused_by_tls(wire.url().replace("http:", "https:"), verify=bundle)
 
 
-@pytest.mark.xfail(strict=True, reason="BUG failures-4: TLS that breaks later counts as not agreed")
 def test_tls_that_breaks_later_may_have_been_sent(
     certificate: trustme.LeafCert, bundle: str
 ) -> None:
@@ -691,12 +674,9 @@ def test_proxy_that_refuses_is_named() -> None:
     assert not error.sent
 
 
-UNSENT = pytest.mark.xfail(strict=True, reason="BUG exchange-5: CONNECT cut off counts as sent")
-
-
 @pytest.mark.parametrize(
     "behaviour",
-    [refuse_connect, pytest.param(reset, marks=UNSENT), pytest.param(close, marks=UNSENT)],
+    [refuse_connect, pytest.param(reset), pytest.param(close)],
 )
 def test_proxy_that_breaks_the_tunnel_is_named(behaviour: Any) -> None:
     """Without a tunnel the server saw nothing."""
@@ -733,9 +713,6 @@ def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "proxy", ["http://", pytest.param("socks5://127.0.0.1:9", id="without PySocks")]
 )
-@pytest.mark.xfail(
-    strict=True, reason="BUG failures-1: requests' own refusals count as broken lines"
-)
 def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(proxy: str) -> None:
     """A malformed proxy URL is not a connection that broke."""
     with closed_port() as port, pytest.raises(ConfigurationError):
@@ -752,7 +729,6 @@ def test_login_of_a_proxy_is_not_tried_again() -> None:
         assert failing("https://127.0.0.1:9/token", proxies=proxies).retryable
 
 
-@pytest.mark.xfail(strict=True, reason="BUG exchange-4: dict(None)")
 def test_no_proxies_may_be_none() -> None:
     """`session.proxies = None`, which `requests` takes, means no proxies here too."""
     with Wire(answering()) as wire, contextlib.suppress(ConfigurationError):

@@ -188,9 +188,6 @@ def test_every_failure_names_its_endpoint(error: BaseException) -> None:
     assert getattr(failure(error, URL), "endpoint", None) == URL
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG failures-1: requests' own refusals count as broken lines"
-)
 @pytest.mark.parametrize(
     "error",
     [
@@ -205,9 +202,6 @@ def test_request_that_was_never_made_is_a_matter_of_configuration(error: BaseExc
 
 
 @pytest.mark.parametrize("url", ["nonsense", "https://[::1/", ""])
-@pytest.mark.xfail(
-    strict=True, reason="BUG failures-2: a ValueError escapes while the error is made"
-)
 def test_url_without_host_is_reported_too(url: str) -> None:
     """A token URL that nobody checked before still ends in one of this package's errors."""
     assert isinstance(

@@ -150,7 +150,6 @@ class AwkwardError(Exception):
         super().__init__(f"{first} {second}")
 
 
-@pytest.mark.xfail(strict=True, reason="BUG locks-1: the waiter gets copy's TypeError instead")
 def test_error_that_cannot_be_copied_reaches_the_waiters(
     pool: ThreadPoolExecutor, work: Workshop, joined: threading.Semaphore
 ) -> None:

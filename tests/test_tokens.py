@@ -313,7 +313,6 @@ def test_dictionary_of_a_dead_token_is_dead() -> None:
     assert token.seconds_left(AT._replace(wall=AT.wall - 3600)) == -7
 
 
-@pytest.mark.xfail(strict=True, reason="BUG tokens-1: an ended token counts as everlasting")
 @pytest.mark.parametrize(
     "end", [{"expires_in": "-30"}, {"expires_in": -30}, {"expires_at": 0}, {"expires_at": -1}]
 )

@@ -33,8 +33,8 @@ _CREDENTIALS = ("client_id", "client_secret", "username", "password")
 _SECRETS = ("client_secret", "password")
 _FILE_VARIABLES = tuple(_VARIABLES[name] for name in _SECRETS)
 
-Value: TypeAlias = str | Callable[[], str]
-"""A setting as it is given: text, or for a secret a callable that reads it."""
+Value: TypeAlias = str | Secret | Callable[[], str]
+"""A setting as it is given: text, or for a secret also a `Secret` or a callable that reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Settings:
     scope: str = ""
     audience: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()
     token_store: str | None = field(default=None, repr=False)  # redis://user:password@…
 
     @property
@@ -86,7 +87,7 @@ class Settings:
                 come from.
         """
         if self.missing:
-            _fail(_missing_text(self.missing))
+            _fail(_missing_text(self.missing, self.closed))
         if self.username is None:
             return ClientCredentialsGrant(
                 client_id=self.client_id or "",
@@ -137,17 +138,20 @@ def resolve(
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in arguments.items() if value is not None}
     for name, value in given.items():
-        if not isinstance(value, str) and not (name in _SECRETS and callable(value)):
+        secret = name in _SECRETS and (callable(value) or isinstance(value, Secret))
+        if not isinstance(value, str) and not secret:
             _fail(f"{name} must be a string, not {type(value).__name__}")
         if not value:
             _fail(f"{name} is empty; leave it out to use {_VARIABLES[name]}")
     found: dict[str, Value | None] = {}
     anonymous = not any(name in given for name in _CREDENTIALS)
+    closed = set()
+    if not anonymous:
+        closed = {"username"} if "username" in given else {"username", "password"}
     for name, variable in _VARIABLES.items():
-        closed = (name == "username" and not anonymous) or (
-            name == "password" and not anonymous and "username" not in given
-        )
-        found[name] = given.get(name) or (None if closed else _from_environment(variable, environ))
+        found[name] = given.get(name)
+        if found[name] is None and name not in closed:
+            found[name] = _from_environment(variable, environ)
     token_url = _checked_url("token_url", _text(found["token_url"]) or DEFAULT_TOKEN_URL)
     base_url = _checked_url("base_url", _text(found["base_url"]) or DEFAULT_BASE_URL)
     return Settings(
@@ -161,6 +165,7 @@ def resolve(
         scope=scope_text(scope),
         audience=audience,
         parameters=dict(parameters or {}),
+        closed=frozenset(closed),
         token_store=environ.get("VATHOS_TOKEN_STORE") or None,
     )
 
@@ -188,6 +193,8 @@ def checked_origins(origins: str | Iterable[str]) -> tuple[str, ...] | None:
 def _checked_url(name: str, url: str) -> str:
     """Returns a URL that secrets and tokens may be sent to, or says what is wrong with it."""
     source = f"{name} ({_VARIABLES[name]})" if name in _VARIABLES else name
+    if any(char.isspace() or not char.isprintable() for char in url):
+        _fail(f"{source} must not contain white space or control characters")
     try:
         origin = origin_of(url)
     except ValueError as error:
@@ -197,7 +204,7 @@ def _checked_url(name: str, url: str) -> str:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         _fail(f"{source} must not hold a user name or password (before the @)")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         _fail(f"{source} must not have a query or a fragment (after ? or #)")
     if not origin.is_secure:  # RFC 6749 §3.2
         _fail(f"{source} is plain http to {origin.host}; use https (http is for loopback only)")
@@ -224,11 +231,15 @@ class _SecretFile:
     path: str
 
     def __call__(self) -> str:
+        content, reason = "", None
         try:
             # By path, not by descriptor: Kubernetes swaps a symlink.
             content = Path(self.path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        except OSError as error:
+            reason = error.strerror
+        except UnicodeDecodeError:
+            reason = "it is not UTF-8 text"
+        if reason is not None:  # here, so that the codec's error, which holds the file, is no part
             _fail(f"the file {self.path} ({self.variable}) cannot be read: {reason}")
         secret = content.removesuffix("\n").removesuffix("\r")
         if not secret:
@@ -241,15 +252,19 @@ def _text(value: Value | None) -> str | None:
 
 
 def _hidden(value: Value | None) -> Secret | None:
-    return None if value is None else Secret(value)
+    return Secret(value) if isinstance(value, str) or callable(value) else value
 
 
-def _missing_text(missing: tuple[str, ...]) -> str:
+def _missing_text(missing: tuple[str, ...], closed: frozenset[str]) -> str:
     names = " and ".join(missing)
     verb = "is" if len(missing) == 1 else "are"
     arguments = ", ".join(f"{name}=" for name in missing)
+    text = f"{names} {verb} missing: pass {arguments}"
+    if closed & set(missing):
+        # The variables of a person do not count beside credentials given as arguments.
+        return text
     variables = ", ".join(_VARIABLES[name] for name in missing)
-    return f"{names} {verb} missing: pass {arguments} or set the environment variable {variables}"
+    return f"{text} or set the environment variable {variables}"
 
 
 def _fail(message: str) -> NoReturn:

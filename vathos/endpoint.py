@@ -29,7 +29,7 @@ _PERSON_REFUSED = (
     "while after wrong passwords (the server does not say which); check VATHOS_USERNAME and "
     "VATHOS_PASSWORD or the arguments"
 )
-_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\uffff]+")
+_UNPRINTABLE = re.compile(r"\n+")
 
 
 class TokenEndpoint:
@@ -94,8 +94,13 @@ class TokenEndpoint:
 
         Returns:
             The form and the header fields to send.
+
+        Raises:
+            ConfigurationError: If a value is no Unicode text, as an environment may hold it.
         """
         form, secret = SecretFields(fields), reveal(grant.client_secret)
+        if not all(_is_unicode(text) for text in (*form.values(), grant.client_id, secret)):
+            raise ConfigurationError("a credential cannot be written as UTF-8")
         if self.client_authentication == "client_secret_post":
             form |= {"client_id": grant.client_id, "client_secret": secret}
             return form, SecretFields()
@@ -130,7 +135,7 @@ def token_from(
         try:
             return Token.from_response(payload, requested)
         except MalformedTokenError as error:
-            flaw = str(error)
+            flaw = _clean(str(error), grant) or ""
     words = {
         name: _clean(payload.get(name), grant)
         for name in ("error", "error_description", "error_uri")
@@ -140,7 +145,7 @@ def token_from(
         "invalid_client": InvalidClientError,
         "unauthorized_client": InvalidClientError,
         "invalid_grant": InvalidGrantError,
-    }.get(words.get("error") or "", TokenResponseError)
+    }.get(str((payload or {}).get("error")), TokenResponseError)
     said = " ".join(
         filter(None, (words.get("error"), _in_brackets(words.get("error_description"))))
     )
@@ -211,9 +216,15 @@ def _remedy(
     return f"this is not a token response: {flaw or 'its status is not 200'}"
 
 
+def _is_unicode(text: str) -> bool:
+    # A surrogate stands for a byte that could not be decoded; the codec's own error would hold the
+    # whole text.
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _origin_text(location: str) -> str:
     try:
-        return str(origin_of(location))
+        return _clean_text(str(origin_of(location)))
     except ValueError:
         return (
             "another path of the same host" if location.startswith("/") else "nowhere in particular"
@@ -228,12 +239,13 @@ def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:
     """Makes the server's words safe to log: short, one line, without what we sent it."""
     if not isinstance(value, str):
         return None
-    for secret in grant.secrets:
-        if secret.reveal():
-            value = value.replace(secret.reveal(), "***")
+    secrets = {secret.reveal() for secret in grant.secrets} - {""}
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+        value = value.replace(secret, "***")
     return _clean_text(value)
 
 
 def _clean_text(value: str) -> str:
     # RFC 6749 §10.14; control characters would forge log lines and terminal output.
-    return _CONTROL.sub(" ", value)[:200]
+    shown = "".join(char if char.isprintable() else "\n" for char in value)
+    return _UNPRINTABLE.sub(" ", shown)[:200]

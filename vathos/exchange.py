@@ -101,10 +101,10 @@ def post(
             exchange.set_exception(error)
 
     try:
-        threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
-    except RuntimeError:  # no thread to be had, or the interpreter is shutting down
-        work()
-    try:
+        try:
+            threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
+        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+            work()
         error = exchange.exception(timeout)
     except TimeoutError:
         raise RenewalTimeout(
@@ -117,7 +117,9 @@ def post(
         wire.cut()
     if error is None:
         return exchange.result()
-    raise failure(error, url) from without_secrets(error)
+    raise failure(
+        error, url, connected=wire.is_connected, proxied=wire.is_proxied
+    ) from without_secrets(error)
 
 
 class _Wire(HTTPAdapter):
@@ -126,7 +128,13 @@ class _Wire(HTTPAdapter):
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
         self._is_cut = False
+        self.is_connected = False
+        self.is_proxied = False
         super().__init__(max_retries=0)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        self.is_proxied = True
+        return super().proxy_manager_for(*args, **kwargs)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
@@ -134,19 +142,29 @@ class _Wire(HTTPAdapter):
 
         def watched(*args: Any, **kwargs: Any) -> Any:
             connection = connection_class(*args, **kwargs)
-            connect = connection.connect
+            connect, open_socket = connection.connect, connection._new_conn  # noqa: SLF001
+
+            def open_and_remember() -> socket.socket:
+                # A proxy may drip its answer to CONNECT, so already this one is remembered.
+                return self._remember(open_socket())
 
             def connect_and_remember() -> None:
                 connect()
-                self._sockets.append(connection.sock)
-                if self._is_cut:  # the deadline passed while it was connecting
-                    self.cut()
+                self._remember(connection.sock)
+                self.is_connected = True
 
+            connection._new_conn = open_and_remember  # noqa: SLF001 - where urllib3 opens it
             connection.connect = connect_and_remember
             return connection
 
         pool.ConnectionCls = watched
         return pool
+
+    def _remember(self, sock: socket.socket) -> socket.socket:
+        self._sockets.append(sock)
+        if self._is_cut:  # the deadline passed while it was connecting
+            self.cut()
+        return sock
 
     def cut(self) -> None:
         """Shuts every socket down; whoever reads from one gets an end or an error at once."""
@@ -180,7 +198,7 @@ def _send(
             timeout=timeout,
             verify=transport.verify,
             cert=transport.cert,
-            proxies=dict(transport.proxies),
+            proxies=dict(transport.proxies or {}),
         ) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, names, b"".join(_chunks(response.raw)))

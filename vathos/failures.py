@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,11 +15,25 @@ from vathos.urls import origin_of
 
 __all__ = ["failure", "without_secrets"]
 
+# Errors whose words or attributes quote bytes of the request or the answer.
+_QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidChunkLength)
+
+# What tells more than that the tunnel through the proxy broke.
+_EXPLAINED = (
+    ssl.SSLError,
+    socket.gaierror,
+    ConnectionRefusedError,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.NewConnectionError,
+)
+
 # What http.client raises when a proxy answers CONNECT so; there is no attribute for it.
 _PROXY_LOGIN = "Tunnel connection failed: 407"
 
 
-def failure(error: BaseException, url: str) -> Exception:
+def failure(
+    error: BaseException, url: str, *, connected: bool | None = None, proxied: bool = False
+) -> Exception:
     """Finds the error to raise for a failed exchange.
 
     The order matters: TLS and proxy errors are `ConnectionError`s too, and a cut body is none.
@@ -26,19 +41,26 @@ def failure(error: BaseException, url: str) -> Exception:
     Args:
         error: What `requests` or `urllib3` raised.
         url: URL of the token endpoint.
+        connected: Whether the connection stood, TLS included, so that the request may be out;
+            `None` if that is not known.
+        proxied: Whether the way goes through a proxy.
 
     Returns:
         The error, which says what happened and what to do.
     """
-    host = str(origin_of(url))
-    if isinstance(error, requests.exceptions.ProxyError):
+    host = _host(url)
+    broken_tunnel = proxied and not connected and isinstance(error, requests.ConnectionError)
+    if isinstance(error, requests.exceptions.ProxyError) or (
+        broken_tunnel and not _cause(error, *_EXPLAINED)
+    ):
         return TokenRequestError(
             f"the proxy on the way to {host} refused or broke the connection; "
             "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
             endpoint=url,
             retryable=not any(_PROXY_LOGIN in str(cause) for cause in chain(error)),
         )
-    if tls := _cause(error, ssl.SSLError, requests.exceptions.SSLError):
+    tls = _cause(error, ssl.SSLError) or _cause(error, requests.exceptions.SSLError)
+    if tls and not connected:
         reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "broken off"
         return TokenRequestError(
             f"TLS to {host} could not be agreed ({reason}); check the host name, this machine's "
@@ -52,7 +74,7 @@ def failure(error: BaseException, url: str) -> Exception:
             "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",
             endpoint=url,
         )
-    return _late(error, url, host) or _broken(error, url, host)
+    return _late(error, url, host) or _broken(error, url, host, connected=connected)
 
 
 def _late(error: BaseException, url: str, host: str) -> RenewalTimeout | None:
@@ -65,7 +87,11 @@ def _late(error: BaseException, url: str, host: str) -> RenewalTimeout | None:
     return None
 
 
-def _broken(error: BaseException, url: str, host: str) -> Exception:
+def _broken(error: BaseException, url: str, host: str, *, connected: bool | None) -> Exception:
+    if isinstance(error, UnicodeError):
+        return ConfigurationError("a credential cannot be written as UTF-8")
+    if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
+        return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
     if refused := _cause(error, urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
         words = [cause.strerror for cause in chain(refused) if isinstance(cause, OSError)]
         return TokenRequestError(
@@ -80,7 +106,7 @@ def _broken(error: BaseException, url: str, host: str) -> Exception:
             f"the connection to the token endpoint {url} broke before the answer was complete "
             f"({type(innermost).__name__})",
             endpoint=url,
-            sent=True,
+            sent=connected is not False,
         )
     if isinstance(error, OSError):  # requests' word for a CA bundle or certificate that is missing
         return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
@@ -89,15 +115,17 @@ def _broken(error: BaseException, url: str, host: str) -> Exception:
     )
 
 
-def without_secrets(error: BaseException) -> BaseException:
+def without_secrets(error: BaseException) -> BaseException | None:
     """Keeps a cause's words, but neither its frames nor its request: both hold the form body.
 
     Args:
         error: The cause; it and all that led to it are changed.
 
     Returns:
-        The same exception.
+        The same exception; `None` if its words may quote what was sent or received.
     """
+    if any(_quotes(cause) for cause in chain(error)):
+        return None
     for cause in chain(error):
         cause.__traceback__ = None
         if isinstance(cause, requests.RequestException):
@@ -119,6 +147,18 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _quotes(cause: BaseException) -> bool:
+    # RemoteDisconnected is a BadStatusLine of which there is nothing to quote.
+    return isinstance(cause, _QUOTING) and not isinstance(cause, http.client.RemoteDisconnected)
+
+
+def _host(url: str) -> str:
+    try:
+        return str(origin_of(url))
+    except ValueError:
+        return "the token endpoint"
 
 
 def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:

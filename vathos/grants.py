@@ -42,12 +42,22 @@ class Secret:
         """
         if isinstance(self._value, str):
             return self._value
+        # Late, because errors imports requests (every error is one of requests' too).
+        from vathos.errors import ConfigurationError  # noqa: PLC0415
+
         try:
             value = self._value()
+        except ConfigurationError:
+            raise
         except Exception as error:
-            raise _unreadable(error, f"raised {type(error).__name__}") from error
+            raise ConfigurationError(
+                f"a secret could not be read: the callable for it raised {type(error).__name__}"
+            ) from error
         if not isinstance(value, str) or not value:
-            raise _unreadable(None, f"returned {'an empty string' if value == '' else type(value)}")
+            what = "an empty string" if value == "" else type(value).__name__
+            raise ConfigurationError(
+                f"a secret could not be read: the callable for it returned {what}"
+            )
         return value
 
     def __repr__(self) -> str:
@@ -65,15 +75,6 @@ class SecretFields(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"SecretFields({', '.join(sorted(self))})"
-
-
-def _unreadable(error: Exception | None, what: str) -> Exception:
-    # Late, because errors imports requests (every error is one of requests' too).
-    from vathos.errors import ConfigurationError  # noqa: PLC0415
-
-    if isinstance(error, ConfigurationError):
-        return error
-    return ConfigurationError(f"a secret could not be read: the callable for it {what}")
 
 
 def reveal(value: Secret | str) -> str:
@@ -154,7 +155,7 @@ class ClientCredentialsGrant:
         Returns:
             Form fields.
         """
-        return {"grant_type": self.grant_type, **_common_fields(self)}
+        return {**_common_fields(self), "grant_type": self.grant_type}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +219,10 @@ class PasswordGrant:
             Form fields.
         """
         return {
+            **_common_fields(self),
             "grant_type": self.grant_type,
             "username": self.username,
             "password": reveal(self.password),
-            **_common_fields(self),
         }
 
 
@@ -266,9 +267,9 @@ class RefreshGrant:
             Form fields.
         """
         fields = {
+            **_common_fields(self.original),
             "grant_type": self.grant_type,
             "refresh_token": reveal(self.refresh_token),
-            **_common_fields(self.original),
         }
         fields.pop("scope", None)
         return fields

@@ -63,8 +63,7 @@ class SingleFlight(Generic[T]):
             if error is None:
                 return flight.result(), False
             if isinstance(error, Exception):
-                # Each thread raises its own: raising writes a traceback into the exception.
-                raise copy.copy(error) from error.__cause__
+                raise _own(error) from error.__cause__
             # The worker was stopped (Ctrl-C, SystemExit): its business, and the work is not done.
 
     def _fly(self, key: Hashable, flight: Future[T], work: Callable[[], T]) -> T:
@@ -84,6 +83,14 @@ class SingleFlight(Generic[T]):
         with self._guard:
             if self._flights.get(key) is flight:
                 del self._flights[key]
+
+
+def _own(error: Exception) -> Exception:
+    """Copies an error for each thread that raises it: raising writes a traceback into it."""
+    try:
+        return copy.copy(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be copied is still better than none
+        return error
 
 
 class KeyedLock:

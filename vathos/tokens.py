@@ -137,11 +137,17 @@ class Token:
             MalformedTokenError: If there is no usable access token, or its type is not Bearer.
         """
         token = cls.from_response(values, at)
-        expires_at = _seconds(values.get("expires_at"))
-        if expires_at is None:
-            return token
-        # How old it is nobody knows; its life is taken to start now.
-        return replace(token, expires_at=expires_at)
+        expires_at, expires_in = (
+            _number(values.get("expires_at")),
+            _number(values.get("expires_in")),
+        )
+        if expires_at is not None:
+            # How old it is nobody knows; its life is taken to start now.
+            return replace(token, expires_at=expires_at)
+        if expires_in is not None and expires_in <= 0:
+            # An answer that says so is odd; a caller who says so means that it has ended.
+            return replace(token, expires_at=at.wall + expires_in)
+        return token
 
     def as_dict(self) -> dict[str, Any]:
         """Writes the token as the dictionary that `requests_oauthlib` calls a token.
@@ -285,14 +291,20 @@ def _scope(value: object) -> str | None:
 
 
 def _seconds(value: object) -> float | None:
-    """Reads a number of seconds as servers send it: number or numeric string, positive, finite."""
+    """Reads a lifetime as servers send it: one that is not positive is unknown."""
+    seconds = _number(value)
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def _number(value: object) -> float | None:
+    """Reads a number or a numeric string; `None` if it is neither, or not finite."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        seconds = float(value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    return number if math.isfinite(number) else None
 
 
 def _jwt_lifetime(access_token: str) -> float | None:

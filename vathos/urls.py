@@ -63,11 +63,17 @@ def origin_of(url: str) -> Origin:
     Raises:
         ValueError: If the URL has no host or a port that is not a number.
     """
-    parts = urlsplit(url)
-    if not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        # Not in the words of the parser, which quote what may be a password.
+        raise ValueError("its host or port is malformed") from None
+    if not host:
         raise ValueError("it has no host")
-    port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
-    return Origin(parts.scheme, parts.hostname.removesuffix("."), port)
+    if port is None:
+        port = _DEFAULT_PORTS.get(parts.scheme)
+    return Origin(parts.scheme, host.removesuffix("."), port)
 
 
 def is_absolute(url: str) -> bool:

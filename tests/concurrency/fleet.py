@@ -18,9 +18,10 @@ import time
 from collections import Counter
 from typing import Any
 
-from vathos import VathosSession
+from vathos import RenewalPolicy, VathosSession
+from vathos.stores.redis import RedisStore
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def run_fleet(order: dict[str, Any], *prefix: str) -> dict[str, Any]:
@@ -28,7 +29,9 @@ def run_fleet(order: dict[str, Any], *prefix: str) -> dict[str, Any]:
 
     Args:
         order: `session` (arguments of `VathosSession`), `processes`, `threads`, and `calls` for
-            each thread or `seconds`; perhaps `kill_every` and `verify`.
+            each thread or `seconds`; perhaps `kill_every`, `verify`, `policy`, `start` (Unix
+            timestamp), `sessions` for each process, `pause` between calls, `own_stores` for each
+            session, and `token_only` for workers that do not call the API.
         *prefix: A command to run it under, such as `ip netns exec`.
 
     Returns:
@@ -126,6 +129,7 @@ def work(order: dict[str, Any], report: int) -> None:
     made = [_session(order) for _ in range(sessions)]
     begun, until = threading.Barrier(order["threads"]), time.monotonic() + order.get("seconds", 0)
     guard = threading.Lock()
+    use = _token_only if order.get("token_only") else _api_call
 
     def call(number: int) -> None:
         begun.wait()
@@ -133,7 +137,7 @@ def work(order: dict[str, Any], report: int) -> None:
         while left and (order.get("calls") or time.monotonic() < until):
             left -= 1
             try:
-                outcome = str(session.get("ping", timeout=20).status_code)
+                outcome = use(session)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
                 outcome = f"{type(error).__name__}: {error}"
             with guard:
@@ -150,8 +154,22 @@ def work(order: dict[str, Any], report: int) -> None:
     os.write(report, (json.dumps(outcomes)[:4000] + "\n").encode())
 
 
+def _api_call(session: VathosSession) -> str:
+    return str(session.get("ping", timeout=20).status_code)
+
+
+def _token_only(session: VathosSession) -> str:
+    assert session._source is not None
+    return str(200 if session._source.token().access_token else 0)
+
+
 def _session(order: dict[str, Any]) -> VathosSession:
-    session = VathosSession(**order["session"])
+    arguments = dict(order["session"])
+    if order.get("own_stores"):
+        arguments["store"] = RedisStore(arguments["store"])
+    if "policy" in order:
+        arguments["policy"] = RenewalPolicy(**order["policy"])
+    session = VathosSession(**arguments)
     session.verify = order.get("verify", True)
     return session
 

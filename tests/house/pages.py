@@ -102,7 +102,7 @@ def _straight(fence: re.Match[str]) -> str:
 
 
 class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydocs has no types
-    """Leaves out what leads nowhere or is documented elsewhere."""
+    """Leaves out what leads nowhere, and puts in what is inherited."""
 
     def _get_src_path(self, obj: Any, append_base: bool = True) -> str:
         """Finds the source of an object; the methods that dataclasses make have none."""
@@ -111,7 +111,9 @@ class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydoc
         return "" if "<" in path else path
 
     def class2md(self, cls: type, depth: int = 2) -> str:
-        """Describes a class without the properties that are not ours, or of which nothing is said.
+        """Describes a class with all that it has from this package, and nothing from elsewhere.
+
+        Left out are properties of a foreign base, and those of which nothing is said.
 
         Args:
             cls: The class.
@@ -126,7 +128,16 @@ class _Generator(generation.MarkdownGenerator):  # type: ignore[misc]  # lazydoc
             if not home.startswith("vathos.") or not value.__doc__:
                 block = rf"\n---\n\n#+ <kbd>property</kbd> {name}\n(?:(?!\n---\n).)*"
                 text = re.sub(block, "", text, count=1, flags=re.DOTALL)
+        for name, method in inspect.getmembers(cls, _is_python):
+            home = getattr(method, "__module__", None) or ""
+            is_inherited = home.startswith("vathos.") and home != cls.__module__
+            if is_inherited and not name.startswith("_"):
+                text += generation._SEPARATOR + self.func2md(method, cls.__name__, depth + 1)
         return text
+
+
+def _is_python(member: object) -> bool:
+    return inspect.isfunction(member) or inspect.ismethod(member)
 
 
 def _signature(function: Callable[..., Any], *, wrap_arguments: bool = False, **_: Any) -> str:

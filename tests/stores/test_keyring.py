@@ -56,6 +56,7 @@ def test_contract_holds_on_a_real_secret_service(tmp_path: Path) -> None:
     run.mkdir(0o700)
     environment = {
         **os.environ,
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring",
         "XDG_RUNTIME_DIR": str(run),
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }

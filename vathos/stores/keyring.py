@@ -60,9 +60,8 @@ class KeyringStore:
         Raises:
             StoreError: If the keyring cannot be read.
         """
-        name = identity.shared.name
-        text = self._patience.run(lambda: self._keyring.get_password(_SERVICE, name))
-        return None if text is None else read_entry(text)
+        with self._alone():
+            return self._get(identity)
 
     def save(self, identity: Identity, token: Token) -> None:
         """Keeps a token in place of the one before.
@@ -74,7 +73,7 @@ class KeyringStore:
         Raises:
             StoreError: If the keyring cannot be written.
         """
-        with self._writing():
+        with self._alone():
             self._put(identity, token)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
@@ -91,8 +90,8 @@ class KeyringStore:
         Raises:
             StoreError: If the keyring cannot be read or written.
         """
-        with self._writing():
-            is_there = old.is_same(self.load(identity))
+        with self._alone():
+            is_there = old.is_same(self._get(identity))
             if is_there:
                 self._put(identity, new)
             return is_there
@@ -112,7 +111,7 @@ class KeyringStore:
             if self._keyring.get_password(_SERVICE, name) is not None:
                 self._keyring.delete_password(_SERVICE, name)
 
-        with self._writing():
+        with self._alone():
             self._patience.run(work)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
@@ -127,9 +126,14 @@ class KeyringStore:
         """
         return self._folder.lock(f"{identity.shared.name}.lock", timeout)
 
-    def _writing(self) -> AbstractContextManager[None]:
-        # One for all: a backend that keeps all entries in one file is not made for two writers.
+    def _alone(self) -> AbstractContextManager[None]:
+        # One for all, readers too: some backends keep all entries in one file, and rewrite it.
         return self._folder.lock("write", _LONGEST_SWAP)
+
+    def _get(self, identity: Identity) -> Token | None:
+        name = identity.shared.name
+        text = self._patience.run(lambda: self._keyring.get_password(_SERVICE, name))
+        return None if text is None else read_entry(text)
 
     def _put(self, identity: Identity, token: Token) -> None:
         name, text = identity.shared.name, write_entry(token)
