@@ -201,7 +201,7 @@ def test_grant_of_a_person() -> None:
         (
             {},
             "client_id and client_secret are missing: pass client_id=, client_secret= or set the "
-            "environment variable VATHOS_CLIENT_ID, VATHOS_CLIENT_SECRET",
+            "environment variables VATHOS_CLIENT_ID, VATHOS_CLIENT_SECRET",
         ),
         (
             {"client_id": "app"},
@@ -220,7 +220,7 @@ def test_grant_of_a_person() -> None:
         (
             {"username": "ada"},
             "client_id and client_secret and password are missing: pass client_id=, "
-            "client_secret=, password= or set the environment variable VATHOS_CLIENT_ID, "
+            "client_secret=, password= or set the environment variables VATHOS_CLIENT_ID, "
             "VATHOS_CLIENT_SECRET, VATHOS_PASSWORD",
         ),
     ],

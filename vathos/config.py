@@ -264,7 +264,8 @@ def _missing_text(missing: tuple[str, ...], closed: frozenset[str]) -> str:
         # The variables of a person do not count beside credentials given as arguments.
         return text
     variables = ", ".join(_VARIABLES[name] for name in missing)
-    return f"{text} or set the environment variable {variables}"
+    plural = "s" if len(missing) > 1 else ""
+    return f"{text} or set the environment variable{plural} {variables}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -47,14 +47,14 @@ class Shared(Transport):
             self.token_updater(token.as_dict())
 
 
-def _shared_attribute(name: str) -> Any:
+def _shared_attribute(name: str, docstring: str) -> Any:
     def read(session: SourcedSession) -> Any:
         return getattr(session._shared, name)  # noqa: SLF001 - a part of this class
 
     def write(session: SourcedSession, value: Any) -> None:
         setattr(session._shared, name, value)  # noqa: SLF001
 
-    return property(read, write)
+    return property(read, write, doc=docstring)
 
 
 class SourcedSession(OAuth2Session):
@@ -77,11 +77,20 @@ class SourcedSession(OAuth2Session):
         *("auto_refresh_url", "auto_refresh_kwargs"),
     ]
 
-    verify = _shared_attribute("verify")
-    cert = _shared_attribute("cert")
-    proxies = _shared_attribute("proxies")
-    trust_env = _shared_attribute("trust_env")
-    token_updater = _shared_attribute("token_updater")
+    verify = _shared_attribute(
+        "verify",
+        "Whether, or by which CA bundle, TLS certificates are verified; token requests too.",
+    )
+    cert = _shared_attribute("cert", "Client certificate; for token requests too.")
+    proxies = _shared_attribute("proxies", "Proxies by scheme; for token requests too.")
+    trust_env = _shared_attribute(
+        "trust_env",
+        "Whether proxies and CA bundle may come from the environment; for token requests too.",
+    )
+    token_updater = _shared_attribute(
+        "token_updater",
+        "Called with the token dictionary after each renewal this session made, or `None`.",
+    )
 
     @property
     def token(self) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def post(
         error = exchange.exception(timeout)
     except TimeoutError:
         raise RenewalTimeout(
-            f"the token endpoint {url} gave no complete answer within {timeout:g} s",
+            f"the token endpoint {url} gave no complete answer within {timeout:.1f} s",
             endpoint=url,
             sent=True,
         ) from None

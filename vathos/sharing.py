@@ -179,14 +179,16 @@ class SharedToken:
             if led and outcome.bought is not None:
                 self._announce(outcome.bought)
             if led or not _same(outcome.token, rejected):
-                self.at_hand = outcome.token
                 return outcome.token
             # That renewal had begun before the API refused what it was to bring: once more.
 
     def _flown(self, work: _Work) -> tuple[_Outcome, bool]:
         key = (id(self.store.store), self.credentials.identity.key)
         try:
-            return _flights.run(key, lambda: self._renewed(work), timeout=work.timeout)
+            outcome, led = _flights.run(key, lambda: self._renewed(work), timeout=work.timeout)
+            # Before anybody hears of it: who does may ask for the token.
+            self.at_hand = outcome.token
+            return outcome, led
         except RenewalTimeout:
             raise
         except TimeoutError:

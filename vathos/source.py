@@ -234,7 +234,8 @@ class CachedSource:
             except VathosError as error:
                 if found := self._last_seconds(rejected, error):
                     return found
-                late = time.monotonic() + shared.pause_left() >= deadline
+                # A tenth of the time is what the last attempt needs to tell more than "too late".
+                late = time.monotonic() + shared.pause_left() >= deadline - self.timeout / 10
                 if late or not had_one or not _may_pass(error):
                     raise
             else:

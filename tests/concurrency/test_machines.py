@@ -58,7 +58,10 @@ def test_three_machines_cost_one_token_request(tmp_path: Path) -> None:
         with server:
             order = {
                 "session": {**server.service_account, "store": redis.url},
-                **{"processes": 4, "threads": 4, "calls": 2, "verify": authority},
+                "processes": 4,
+                "threads": 4,
+                "calls": 2,
+                "verify": authority,
                 "start": time.time() + 3.0,
             }
             fleets = [start_fleet(order, *machine) for machine in machines]
@@ -78,7 +81,9 @@ def ordeal(redis: RedisServer, steps: list[tuple[float, Callable[[], object]]]) 
     with AuthorizationServer(access_token_lifetime=2.0) as server:
         order = {
             "session": {**server.person, "store": redis.url},
-            **{"processes": 4, "threads": 2, "pause": 0.1},
+            "processes": 4,
+            "threads": 2,
+            "pause": 0.1,
             "seconds": sum(seconds for seconds, _ in steps) + 1.0,
         }
         fleet = start_fleet(order)
@@ -91,7 +96,7 @@ def ordeal(redis: RedisServer, steps: list[tuple[float, Callable[[], object]]]) 
 def spoil(redis: RedisServer) -> None:
     """Fills a Redis with garbage, under the names of our entries."""
     with redis.client() as client:
-        names = [name for name in client.keys() if not name.endswith(b":lock")]
+        names = [name for name in client if not name.endswith(b":lock")]
         for number, name in enumerate(names):
             client.set(name, os.urandom(100) if number % 2 else b"1." + b"A" * 100)
 
@@ -145,9 +150,14 @@ def fleet_of_workers(
     with AuthorizationServer(access_token_lifetime=lifetime) as server:
         order = {
             "session": {**server.service_account, "store": redis.url},
-            **{"processes": processes, "threads": workers // processes},
-            **{"sessions": workers // processes, "own_stores": True, "token_only": True},
-            **{"seconds": lifetimes * lifetime, "pause": lifetime / 10, "policy": policy},
+            "processes": processes,
+            "threads": workers // processes,
+            "sessions": workers // processes,
+            "own_stores": True,
+            "token_only": True,
+            "seconds": lifetimes * lifetime,
+            "pause": lifetime / 10,
+            "policy": policy,
         }
         report = run_fleet(order)
         assert set(report["outcomes"]) == {"200"}, report["outcomes"]

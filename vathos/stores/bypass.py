@@ -106,16 +106,16 @@ class Bypass:
             Nothing.
         """
         with ExitStack() as stack:
-            lock = self.store.lock
-            self._tried(
-                "locked", lambda: stack.enter_context(lock(identity, timeout)), otherwise=None
-            )
+            self._tried("locked", lambda: self._enter(stack, identity, timeout), otherwise=None)
             # A lock that cannot be given back is no reason to lose what was done under it.
             release = stack.pop_all()
             try:
                 yield
             finally:
                 self._tried("unlocked", release.close, otherwise=None)
+
+    def _enter(self, stack: ExitStack, identity: Identity, timeout: float) -> None:
+        stack.enter_context(self.store.lock(identity, timeout))
 
     def _remember(self, identity: Identity, token: Token) -> None:
         if self._spare is not self.store:

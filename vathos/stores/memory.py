@@ -31,6 +31,9 @@ class MemoryStore:
 
     def _after_fork(self) -> None:
         self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
+        # The parent has the same refresh tokens; presented by both, they would look stolen.
+        for key, token in self._tokens.items():
+            self._tokens[key] = token.without_refresh_token()
 
     def load(self, identity: Identity) -> Token | None:
         """Looks a token up.
