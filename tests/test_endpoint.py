@@ -534,6 +534,15 @@ def test_echo_in_the_token_type_is_blotted_out() -> None:
     read(answer(200, {"access_token": "at", "token_type": CANARY.client_secret}))
 
 
+@pytest.mark.parametrize("secret", ["0123456789" * 7, 'it\'s "so" \\secret'])
+def test_long_or_quoted_echo_in_the_token_type_is_blotted_out(secret: str) -> None:
+    """Neither the first half of a secret nor an escaped one gets into the message."""
+    grant = ClientCredentialsGrant(client_id="device", client_secret=secret)
+    error = read(answer(200, {"access_token": "at", "token_type": secret}), grant)
+    assert secret[:20] not in str(error)
+    assert "secret'" not in str(error)
+
+
 # --- requests -----------------------------------------------------------------------------------
 
 

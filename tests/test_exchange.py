@@ -697,6 +697,23 @@ def test_proxy_sees_the_host_and_nothing_else(certificate: trustme.LeafCert, bun
     assert CANARY.seen_in(through.received.decode("latin-1")) == []
 
 
+def test_certificate_behind_a_proxy_is_named(certificate: trustme.LeafCert) -> None:
+    """A certificate that is not trusted is the server's, not the proxy's."""
+    with Wire(answering(), certificate=certificate) as wire, Wire(tunnel) as proxy:
+        message = refused_by_tls(wire.url(), proxies={"https": proxy.url(path="")})
+    assert "unable to get local issuer certificate" in message
+
+
+@pytest.mark.parametrize("behaviour", [reset, close])
+def test_answer_that_breaks_off_behind_a_proxy_may_have_been_sent(
+    behaviour: Any, certificate: trustme.LeafCert, bundle: str
+) -> None:
+    """A server that hangs up after the request may have acted, also behind a proxy."""
+    with Wire(behaviour, certificate=certificate) as wire, Wire(tunnel) as proxy:
+        error = failing(wire.url(), verify=bundle, proxies={"https": proxy.url(path="")})
+    assert error.sent
+
+
 def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP_PROXY counts, unless the session does not trust the environment."""
     recorder = Recorder(body=b"from the proxy")

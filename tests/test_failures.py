@@ -209,6 +209,55 @@ def test_url_without_host_is_reported_too(url: str) -> None:
     )
 
 
+def test_broken_tunnel_is_the_proxys_doing() -> None:
+    """While a proxy is still asked for a tunnel, nobody else can have broken it off."""
+    reset = caused(exceptions.ConnectionError("x"), ConnectionResetError())
+    error = failure(reset, URL, connected=False, proxied=True)
+    assert "the proxy on the way to https://as.example:8443 refused or broke" in str(error)
+    assert isinstance(error, TokenRequestError)
+    assert not error.sent
+
+
+def test_connection_that_breaks_behind_a_tunnel_is_the_servers_doing() -> None:
+    """Once the tunnel stands, the proxy is not to blame, and the request may be out."""
+    reset = caused(exceptions.ConnectionError("x"), ConnectionResetError())
+    error = failure(reset, URL, connected=True, proxied=True)
+    assert f"the connection to the token endpoint {URL} broke" in str(error)
+    assert isinstance(error, TokenRequestError)
+    assert error.sent
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        pytest.param(exceptions.SSLError("x"), "TLS to https://as.example:8443"),
+        (caused(exceptions.SSLError("x"), ssl.SSLError(1, "x")), "TLS to https://as.example:8443"),
+        (
+            caused(exceptions.ConnectionError("x"), socket.gaierror()),
+            "https://as.example:8443 could not be resolved",
+        ),
+        (
+            caused(exceptions.ConnectionError("x"), ConnectionRefusedError()),
+            "https://as.example:8443 could not be reached",
+        ),
+        (
+            caused(exceptions.ConnectTimeout("x"), urllib3.exceptions.ConnectTimeoutError()),
+            "https://as.example:8443 could not be reached in time",
+        ),
+    ],
+)
+def test_better_explanation_than_the_proxy_is_given(cause: BaseException, words: str) -> None:
+    """What is known to be something else is not put down to the proxy."""
+    assert words in str(failure(cause, URL, connected=False, proxied=True))
+
+
+def test_secret_that_cannot_be_encoded_is_a_matter_of_configuration() -> None:
+    """A credential that is no text is named as that, and not repeated."""
+    error = failure(UnicodeEncodeError("utf-8", "canary\udcff", 6, 7, "no"), URL)
+    assert type(error) is ConfigurationError
+    assert str(error) == "a credential cannot be written as UTF-8"
+
+
 # --- causes -------------------------------------------------------------------------------------
 
 

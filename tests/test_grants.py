@@ -298,6 +298,27 @@ def test_parameter_never_replaces_a_field_of_the_grant(name: str) -> None:
     assert person(parameters={name: "other"}).form()[name] != "other"
 
 
+@pytest.mark.parametrize(
+    ("grant", "name"),
+    [
+        (service(parameters={"grant_type": "other"}), "grant_type"),
+        (
+            RefreshGrant(original=service(parameters={"grant_type": "other"}), refresh_token="rt"),
+            "grant_type",
+        ),
+        (
+            RefreshGrant(
+                original=service(parameters={"refresh_token": "other"}), refresh_token="rt"
+            ),
+            "refresh_token",
+        ),
+    ],
+)
+def test_that_holds_for_every_grant(grant: Grant | RefreshGrant, name: str) -> None:
+    """Service accounts and refreshes keep their own fields too."""
+    assert grant.form()[name] != "other"
+
+
 # --- values -------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import subprocess
@@ -269,6 +270,16 @@ def test_oldest_shared_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(stretched._keys) == [second.key, third.key]
 
 
+def test_sealing_key_does_not_follow_from_the_name() -> None:
+    """Whoever can list a store's entries cannot compute what opens them."""
+    keys = shared(PERSON)
+    hashed = keys.name.partition("-")[2]
+    known = (keys.name, name(PERSON), hashed)
+    for text in [*(each.encode() for each in known), bytes.fromhex(hashed), b""]:
+        guess = hashlib.blake2b(text, digest_size=32, person=b"vathos sealing").digest()
+        assert guess != keys.sealing
+
+
 def test_shared_keys_show_no_sealing_key() -> None:
     """The text form names the entry and nothing that opens it."""
     keys = shared(PERSON)
@@ -387,3 +398,56 @@ def test_other_process_has_another_key_and_the_rest_in_common() -> None:
     assert told[0] == name(PERSON)
     assert told[1] != key(PERSON)
     assert told[2:] == [shared(PERSON).name, shared(PERSON).sealing.hex()]
+
+
+# --- outside of this process --------------------------------------------------------------------
+
+
+def test_shared_keys_are_the_same_everywhere() -> None:
+    """Another process finds the same entry, although it has a salt of its own."""
+    script = (
+        "import json, sys; from tests.test_identity import grant_of; from vathos.identity import "
+        "identity_of; shared = identity_of(*grant_of(json.loads(sys.argv[1]))).shared; "
+        "print(shared.name, shared.sealing.hex())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(PERSON)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shared = identity_of(*grant_of(PERSON)).shared
+    assert done.stdout.split() == [shared.name, shared.sealing.hex()]
+
+
+@pytest.mark.parametrize("change", SECRET_CHANGES[:3], ids=str)
+def test_another_secret_is_another_entry(change: dict[str, Any]) -> None:
+    """Whoever has a wrong secret computes another name and another key, under one public name."""
+    right, wrong = (identity_of(*grant_of({**PERSON, **each})).shared for each in ({}, change))
+    assert right.name != wrong.name
+    assert right.sealing != wrong.sealing
+    assert right.name.split("-")[0] == wrong.name.split("-")[0] == name(PERSON)
+
+
+def test_shared_keys_come_slowly_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each identity costs one scrypt of 32 MiB in a process; equal ones share it."""
+    calls: list[dict[str, Any]] = []
+    real = hashlib.scrypt
+
+    def counted(*args: Any, **kwargs: Any) -> bytes:
+        calls.append(kwargs)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    fields = {**PERSON, "username": "somebody-new"}
+    for _ in range(3):
+        identity_of(*grant_of(fields)).shared  # noqa: B018 - computed on demand
+    assert [call["n"] * call["r"] * 128 for call in calls] == [32 * 1024 * 1024]
+
+
+def test_shared_keys_show_no_sealing_key() -> None:
+    """The key that seals has no string form; the name of the entry may be logged."""
+    shared = identity_of(*grant_of(PERSON)).shared
+    assert repr(shared) == f"SharedKeys(name='{shared.name}')"
+    assert len(shared.sealing) == 32
+    assert shared.sealing.hex() not in shared.name

@@ -72,7 +72,7 @@ def test_nothing_is_fetched_before_the_first_request(
         ),
         (
             {"client_id": "robot", "client_secret": "s", "password": "p"},
-            ["username", "VATHOS_USERNAME"],
+            ["username"],
         ),
     ],
 )

@@ -111,7 +111,7 @@ def test_bearer_in_any_case_is_taken(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["mac", "N_A", "DPoP", "", "Bearer ", 1, ["Bearer"], {}])
 def test_token_of_another_type_is_refused(kind: object) -> None:
     """A token of unknown type must not be used (RFC 6749 §7.1)."""
-    with pytest.raises(MalformedTokenError, match=r"its token_type is .*, not Bearer"):
+    with pytest.raises(MalformedTokenError, match=r"its token_type is .*not Bearer"):
         read(token_type=kind)
 
 
@@ -523,3 +523,58 @@ def test_malformed_answer_is_not_repeated(canary: Canary) -> None:
         with pytest.raises(MalformedTokenError) as caught:
             read(**{name: f"{canary.access_token}\n"})
         assert CANARY.seen_in(repr(caught.value)) == []
+
+
+# --- from elsewhere -----------------------------------------------------------------------------
+
+
+def test_token_from_elsewhere_is_tied_to_the_boot_clock(clock: FakeClock) -> None:
+    """Setting the wall clock back gives a token of another process no longer life."""
+    at = clock()
+    token = Token("a", at.wall + 200, issued_at=at.wall - 100).anchored(at)
+    assert token.seconds_left(at) == 200
+    clock.step_wall(-3600)
+    assert token.seconds_left(clock.advance(150)) == 50
+
+
+@pytest.mark.parametrize("ahead", [1.0, 3600.0, 10 * 365 * 86400.0])
+def test_token_issued_in_the_future_lives_its_lifetime_from_now(
+    clock: FakeClock, ahead: float
+) -> None:
+    """An expiry written under a wrong clock is capped by the lifetime, the refresh token's too."""
+    issued_at = clock().wall + ahead
+    token = Token("a", issued_at + 300, None, "r", issued_at + 1800, issued_at).anchored(clock())
+    assert token.seconds_left(clock()) == 300
+    assert token.lifetime == 300
+    assert token.may_refresh(clock.advance(1799))
+    assert not token.may_refresh(clock.advance(1))
+
+
+def test_token_of_this_process_is_not_tied_again(clock: FakeClock) -> None:
+    """What has a boot clock keeps it."""
+    token = Token("a", 5.0, issued_boot=3.0)
+    assert token.anchored(clock()) is token
+
+
+def test_unknown_lifetime_stays_unknown_when_tied(clock: FakeClock) -> None:
+    """A token without an expiry has none afterwards."""
+    token = Token("a", issued_at=clock().wall + 50).anchored(clock())
+    assert (token.expires_at, token.refresh_expires_at) == (None, None)
+    assert token.seconds_left(clock()) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"issued_boot": 9.0, "issued_at": 3.0, "expires_at": 4.0}, True),
+        ({"access_token": "b"}, False),
+        ({"refresh_token": "s"}, False),
+        ({"refresh_token": None}, False),
+    ],
+)
+def test_same_issue_is_both_tokens(change: dict[str, Any], same: bool) -> None:
+    """Clocks do not make another token; another access or refresh token does."""
+    token = Token("a", refresh_token="r")
+    assert token.is_same(dataclasses.replace(token, **change)) is same
+    assert not token.is_same(None)

@@ -140,11 +140,15 @@ def test_origin_as_text_can_be_shown(url: str, text: str) -> None:
         ("?page=2", False),
         ("", False),
         ("items/urn:x", False),
-        ("1http://x", False),
+        ("1http://x", True),
+        ("10.122.1.1:3128/", True),
+        ("localhost:3128", True),
+        ("/items:batch", False),
+        ("items?at=10:30", False),
     ],
 )
 def test_absolute_url_names_its_scheme(url: str, *, absolute: bool) -> None:
-    """Only a URL with a scheme is absolute; the rest goes below the base URL."""
+    """Only what has a colon in its first segment is absolute; the rest goes below the base URL."""
     assert is_absolute(url) is absolute
 
 

@@ -1,4 +1,6 @@
-"""Where every setting comes from: argument, else environment variable, else default.
+"""Where every setting comes from: the first that gives a value wins.
+
+The places are argument, environment variable, `$CREDENTIALS_DIRECTORY`, profile, default.
 
 This module imports neither `requests` nor `oauthlib`, so that a command line can read its settings
 without paying for them.
@@ -9,29 +11,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from typing import Any, NoReturn, TypeAlias
 
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
-from vathos.urls import origin_of
+from vathos.keys import KEYS, SECRETS, variable
+from vathos.levels import Found, Level, checked_url, credentials_level, environment_level
+from vathos.levels import profile_level as _profile_level
+from vathos.profile import read_profile
 
-__all__ = ["DEFAULT_BASE_URL", "DEFAULT_TOKEN_URL", "Settings", "resolve"]
+__all__ = ["DEFAULT_BASE_URL", "DEFAULT_TOKEN_URL", "Settings", "checked_origins", "resolve"]
 
 DEFAULT_TOKEN_URL = "https://auth.gke.vathos.net/auth/realms/picking/protocol/openid-connect/token"  # noqa: S105 - a URL
 DEFAULT_BASE_URL = "https://api.vathos.net/v1"
 
-_VARIABLES = {
-    "client_id": "VATHOS_CLIENT_ID",
-    "client_secret": "VATHOS_CLIENT_SECRET",
-    "username": "VATHOS_USERNAME",
-    "password": "VATHOS_PASSWORD",
-    "token_url": "VATHOS_TOKEN_URL",
-    "base_url": "VATHOS_BASE_URL",
-}
 _CREDENTIALS = ("client_id", "client_secret", "username", "password")
-_SECRETS = ("client_secret", "password")
-_FILE_VARIABLES = tuple(_VARIABLES[name] for name in _SECRETS)
+_PERSON = frozenset({"username", "password"})
 
 Value: TypeAlias = str | Secret | Callable[[], str]
 """A setting as it is given: text, or for a secret also a `Secret` or a callable that reads it."""
@@ -42,9 +36,10 @@ class Settings:
     """Everything a session needs to know, checked.
 
     Attributes:
-        token_url: URL of the token endpoint.
+        token_url: URL of the token endpoint; where an issuer is given, its discovery document says
+            which one it is, and this is empty.
         base_url: Base URL of the API.
-        base_url_is_explicit: Whether the base URL was chosen by argument or variable.
+        base_url_is_explicit: Whether the base URL was chosen.
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
         username: User name, or `None` for a service account.
@@ -52,7 +47,16 @@ class Settings:
         scope: Space separated scope names, empty for the server's default.
         audience: Audience to ask for, or `None`.
         parameters: Extra token request parameters.
+        closed: Credentials that were not looked for outside of the arguments.
         token_store: URL of the store for tokens, or `None` for this process's memory.
+        issuer: URL of the issuer, or `None`.
+        client_authentication: `client_secret_post`, `client_secret_basic`, or `None` where not
+            chosen.
+        ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
+        timeout: Seconds for API requests, or `None` where not chosen.
+        token_timeout: Seconds to wait for a token, or `None` where not chosen.
+        profile: Name of the profile that was read, or `None`.
+        sources: Where each setting comes from, in words.
     """
 
     token_url: str
@@ -67,6 +71,18 @@ class Settings:
     parameters: Mapping[str, str] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
     token_store: str | None = field(default=None, repr=False)  # redis://user:password@…
+    issuer: str | None = None
+    client_authentication: str | None = None
+    ca_bundle: str | None = None
+    timeout: float | None = None
+    token_timeout: float | None = None
+    profile: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def authority(self) -> str:
+        """What names the authorization server: the issuer, else the token endpoint."""
+        return self.issuer or self.token_url
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -88,23 +104,16 @@ class Settings:
         """
         if self.missing:
             _fail(_missing_text(self.missing, self.closed))
+        common: dict[str, Any] = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "scope": self.scope,
+            "audience": self.audience,
+            "parameters": self.parameters,
+        }
         if self.username is None:
-            return ClientCredentialsGrant(
-                client_id=self.client_id or "",
-                client_secret=self.client_secret or "",
-                scope=self.scope,
-                audience=self.audience,
-                parameters=self.parameters,
-            )
-        return PasswordGrant(
-            client_id=self.client_id or "",
-            client_secret=self.client_secret or "",
-            username=self.username,
-            password=self.password or "",
-            scope=self.scope,
-            audience=self.audience,
-            parameters=self.parameters,
-        )
+            return ClientCredentialsGrant(**common)
+        return PasswordGrant(**common, username=self.username, password=self.password or "")
 
 
 def resolve(
@@ -114,12 +123,16 @@ def resolve(
     audience: str | None = None,
     parameters: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
+    profile: str | None = None,
+    config: str | None = None,
+    flags: bool = False,
 ) -> Settings:
     """Finds every setting and checks it; what is missing is reported by `Settings.grant`.
 
-    The user name and the password come from the environment only where the caller gave no
-    credential at all (the password also where the caller gave the user name), so that variables
-    left over in a shell never turn a service account into a person.
+    The user name and the password come from elsewhere only where the caller gave no credential at
+    all (the password also where the caller gave the user name), so that variables left over in a
+    shell never turn a service account into a person. For the same reason they never come from below
+    the place that names the client. A profile that the caller chose counts as the caller's word.
 
     Args:
         arguments: Values given by the caller, by the names of `Settings`; `None` where not given.
@@ -128,45 +141,107 @@ def resolve(
         parameters: Extra token request parameters.
         environ: Environment variables; those of this process by default. An empty one counts as
             not set.
+        profile: The profile; by default `VATHOS_PROFILE`, else the one that the file names.
+        config: The configuration file; by default `VATHOS_CONFIG`, else the user's.
+        flags: Whether the arguments were flags of a command.
 
     Returns:
         The settings.
 
     Raises:
         ConfigurationError: If a value is malformed; the message names it and says why.
+        InsecureFileError: If others could write the profile, or read a secret in it.
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in arguments.items() if value is not None}
+    if scope is not None:
+        given["scope"] = scope_text(scope)
+    if audience is not None:
+        given["audience"] = audience
+    _check_arguments(given)
+    read = read_profile(environ, profile, config)
+    levels = [environment_level(environ), credentials_level(environ)]
+    chosen = Level({name: _argument(name, value, flags=flags) for name, value in given.items()})
+    closed = _closed_by(given)
+    found = dict(chosen)
+    for level in levels:
+        closed |= _fill(found, level, closed)
+    if read is not None:
+        # What the caller chose by name is as good as said.
+        opened = profile is not None and "client_id" not in given
+        by_arguments = _closed_by(given) if opened else frozenset()
+        _fill(found, _profile_level(read), closed - by_arguments)
+    return _settings(found, parameters or {}, closed, None if read is None else read.name)
+
+
+def _fill(found: dict[str, Found], level: Level, closed: frozenset[str]) -> frozenset[str]:
+    """Takes from a level what nobody above gave; returns what it closes to those below."""
+    named = bool({"token_url", "issuer"} & found.keys())
+    for name, value in level.items():
+        if name in closed or (named and name in {"token_url", "issuer"}):
+            continue
+        found.setdefault(name, value)
+    return _PERSON - level.keys() if "client_id" in level else frozenset()
+
+
+def _closed_by(given: Mapping[str, Value]) -> frozenset[str]:
+    if not any(name in given for name in _CREDENTIALS):
+        return frozenset()
+    return frozenset({"username"}) if "username" in given else _PERSON
+
+
+def _check_arguments(given: Mapping[str, Value]) -> None:
     for name, value in given.items():
-        secret = name in _SECRETS and (callable(value) or isinstance(value, Secret))
-        if not isinstance(value, str) and not secret:
+        secret = name in SECRETS and (callable(value) or isinstance(value, Secret))
+        number = KEYS[name].kind == "number" and not isinstance(value, str)
+        if not isinstance(value, str) and not secret and not number:
             _fail(f"{name} must be a string, not {type(value).__name__}")
-        if not value:
-            _fail(f"{name} is empty; leave it out to use {_VARIABLES[name]}")
-    found: dict[str, Value | None] = {}
-    anonymous = not any(name in given for name in _CREDENTIALS)
-    closed = set()
-    if not anonymous:
-        closed = {"username"} if "username" in given else {"username", "password"}
-    for name, variable in _VARIABLES.items():
-        found[name] = given.get(name)
-        if found[name] is None and name not in closed:
-            found[name] = _from_environment(variable, environ)
-    token_url = _checked_url("token_url", _text(found["token_url"]) or DEFAULT_TOKEN_URL)
-    base_url = _checked_url("base_url", _text(found["base_url"]) or DEFAULT_BASE_URL)
+        if not value and name != "scope" and not number:
+            _fail(f"{name} is empty; leave it out to use {variable(name)}")
+    if "token_url" in given and "issuer" in given:
+        _fail("both token_url and issuer are given; leave one out")
+
+
+def _argument(name: str, value: Value, *, flags: bool) -> Found:
+    # The message about a URL has always named the variable that would do as well.
+    place = f"--{name.replace('_', '-')}" if flags else "argument"
+    return Found(value, place, variable(name) if KEYS[name].kind == "url" else place)
+
+
+def _settings(
+    found: Mapping[str, Found],
+    parameters: Mapping[str, str],
+    closed: frozenset[str],
+    profile: str | None,
+) -> Settings:
+    texts = {name: found[name].text(name) if name in found else None for name in KEYS}
+    numbers = {name: found[name].number(name) if name in found else None for name in KEYS}
+    authentication = texts["client_authentication"]
+    if authentication not in {None, "client_secret_post", "client_secret_basic"}:
+        found["client_authentication"].fail(
+            "client_authentication", "must be client_secret_post or client_secret_basic"
+        )
+    defaults = {"base_url": "default"} | ({} if "issuer" in found else {"token_url": "default"})
     return Settings(
-        token_url=token_url,
-        base_url=base_url,
-        base_url_is_explicit=found["base_url"] is not None,
-        client_id=_text(found["client_id"]),
-        client_secret=_hidden(found["client_secret"]),
-        username=_text(found["username"]),
-        password=_hidden(found["password"]),
-        scope=scope_text(scope),
-        audience=audience,
-        parameters=dict(parameters or {}),
-        closed=frozenset(closed),
-        token_store=environ.get("VATHOS_TOKEN_STORE") or None,
+        token_url=texts["token_url"] or ("" if texts["issuer"] else DEFAULT_TOKEN_URL),
+        base_url=texts["base_url"] or DEFAULT_BASE_URL,
+        base_url_is_explicit="base_url" in found,
+        client_id=texts["client_id"],
+        client_secret=_hidden(found.get("client_secret")),
+        username=texts["username"],
+        password=_hidden(found.get("password")),
+        scope=texts["scope"] or "",
+        audience=texts["audience"],
+        parameters=dict(parameters),
+        closed=closed,
+        token_store=texts["token_store"],
+        issuer=texts["issuer"],
+        client_authentication=authentication,
+        ca_bundle=texts["ca_bundle"],
+        timeout=numbers["timeout"],
+        token_timeout=numbers["token_timeout"],
+        profile=profile,
+        sources=defaults | {name: value.place for name, value in found.items()},
     )
 
 
@@ -186,72 +261,12 @@ def checked_origins(origins: str | Iterable[str]) -> tuple[str, ...] | None:
         return None
     urls = (origins,) if isinstance(origins, str) else tuple(origins)
     for url in urls:
-        _checked_url("origins", url)
+        checked_url("origins", url)
     return urls
 
 
-def _checked_url(name: str, url: str) -> str:
-    """Returns a URL that secrets and tokens may be sent to, or says what is wrong with it."""
-    source = f"{name} ({_VARIABLES[name]})" if name in _VARIABLES else name
-    if any(char.isspace() or not char.isprintable() for char in url):
-        _fail(f"{source} must not contain white space or control characters")
-    try:
-        origin = origin_of(url)
-    except ValueError as error:
-        _fail(f"{source} is not a URL: {error}")
-    if origin.scheme not in {"http", "https"}:
-        _fail(f"{source} must start with https://")
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        _fail(f"{source} must not hold a user name or password (before the @)")
-    if "?" in url or "#" in url:
-        _fail(f"{source} must not have a query or a fragment (after ? or #)")
-    if not origin.is_secure:  # RFC 6749 §3.2
-        _fail(f"{source} is plain http to {origin.host}; use https (http is for loopback only)")
-    return url
-
-
-def _from_environment(variable: str, environ: Mapping[str, str]) -> Value | None:
-    """Reads a variable; a secret may be in a file that the variable with `_FILE` names."""
-    value, path = environ.get(variable), None
-    if variable in _FILE_VARIABLES:
-        path = environ.get(variable + "_FILE")
-    if value and path:
-        _fail(f"both {variable} and {variable}_FILE are set; unset one of them")
-    if path:
-        return _SecretFile(variable + "_FILE", path)
-    return value or None
-
-
-@dataclass(frozen=True, slots=True)
-class _SecretFile:
-    """Reads a secret from a file each time, as container secrets are mounted and rotated."""
-
-    variable: str
-    path: str
-
-    def __call__(self) -> str:
-        content, reason = "", None
-        try:
-            # By path, not by descriptor: Kubernetes swaps a symlink.
-            content = Path(self.path).read_text(encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror
-        except UnicodeDecodeError:
-            reason = "it is not UTF-8 text"
-        if reason is not None:  # here, so that the codec's error, which holds the file, is no part
-            _fail(f"the file {self.path} ({self.variable}) cannot be read: {reason}")
-        secret = content.removesuffix("\n").removesuffix("\r")
-        if not secret:
-            _fail(f"the file {self.path} ({self.variable}) is empty")
-        return secret
-
-
-def _text(value: Value | None) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _hidden(value: Value | None) -> Secret | None:
+def _hidden(found: Found | None) -> Secret | None:
+    value = None if found is None else found.value
     return Secret(value) if isinstance(value, str) or callable(value) else value
 
 
@@ -263,7 +278,7 @@ def _missing_text(missing: tuple[str, ...], closed: frozenset[str]) -> str:
     if closed & set(missing):
         # The variables of a person do not count beside credentials given as arguments.
         return text
-    variables = ", ".join(_VARIABLES[name] for name in missing)
+    variables = ", ".join(variable(name) for name in missing)
     plural = "s" if len(missing) > 1 else ""
     return f"{text} or set the environment variable{plural} {variables}"
 

@@ -115,13 +115,30 @@ class SourcedSession(OAuth2Session):
             except MalformedTokenError as error:
                 raise ConfigurationError(f"token cannot be used: {error}") from None
 
-    @property  # type: ignore[misc]  # the parent's setter makes no sense on a source
+    @property
     def access_token(self) -> str | None:
-        """The access token at hand, expired or not, without asking the server."""
+        """The access token at hand, expired or not, without asking the server.
+
+        Setting it hands a token over whose lifetime is not known; deleting it forgets the token.
+        """
         if self._source is None:
             return OAuth2Session.access_token.fget(self)  # type: ignore[attr-defined, no-any-return]
         current = self._source.current
         return None if current is None else current.access_token
+
+    @access_token.setter
+    def access_token(self, value: str) -> None:
+        if self._source is None:
+            OAuth2Session.access_token.fset(self, value)  # type: ignore[attr-defined]
+        else:
+            self.token = {"access_token": value}
+
+    @access_token.deleter
+    def access_token(self) -> None:
+        if self._source is None:
+            OAuth2Session.access_token.fdel(self)  # type: ignore[attr-defined]
+        else:
+            self.token = {}
 
     def fetch_token(  # type: ignore[override]  # what is known needs no arguments
         self, token_url: str | None = None, **kwargs: Any

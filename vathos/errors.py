@@ -10,6 +10,7 @@ VathosError                    also a requests.RequestException
 │   ├── InvalidClientError     client id or client secret is wrong: stop
 │   └── InvalidGrantError      user name, password or refresh token is no longer good: ask
 └── StoreError                 a token store could not be read or written
+    └── InsecureFileError      a file was refused that others can reach; also ConfigurationError
 ```
 
 Catch `VathosError` for all of them, or `requests.RequestException` together with everything that
@@ -23,6 +24,7 @@ import requests
 
 __all__ = [
     "ConfigurationError",
+    "InsecureFileError",
     "InsecureTransportError",
     "InvalidClientError",
     "InvalidGrantError",
@@ -143,3 +145,7 @@ class InvalidGrantError(TokenResponseError):
 
 class StoreError(VathosError):
     """A token store could not be read or written; names the store, never the token."""
+
+
+class InsecureFileError(StoreError, ConfigurationError):
+    """A file or folder was refused, as others can read or write it; names it and the remedy."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.sessions import Session
 
 from vathos.errors import RenewalTimeout
 from vathos.failures import failure, without_secrets
@@ -183,7 +184,7 @@ def _send(
     transport: Transport,
     timeout: float,
 ) -> Answer:
-    with requests.Session() as http:
+    with Session() as http:
         http.trust_env = transport.trust_env
         http.mount("https://", wire)
         http.mount("http://", wire)

@@ -21,6 +21,8 @@ _QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidC
 # What tells more than that the tunnel through the proxy broke.
 _EXPLAINED = (
     ssl.SSLError,
+    requests.exceptions.SSLError,
+    requests.exceptions.Timeout,
     socket.gaierror,
     ConnectionRefusedError,
     urllib3.exceptions.TimeoutError,
@@ -50,9 +52,8 @@ def failure(
     """
     host = _host(url)
     broken_tunnel = proxied and not connected and isinstance(error, requests.ConnectionError)
-    if isinstance(error, requests.exceptions.ProxyError) or (
-        broken_tunnel and not _cause(error, *_EXPLAINED)
-    ):
+    no_proxy = isinstance(error, requests.exceptions.ProxyError) and not connected
+    if no_proxy or (broken_tunnel and not _cause(error, *_EXPLAINED)):
         return TokenRequestError(
             f"the proxy on the way to {host} refused or broke the connection; "
             "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
@@ -143,10 +144,16 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         The exception first, the innermost cause last.
     """
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
+    queue = [error]
+    while queue:
+        error = queue.pop(0)
+        if error is None or id(error) in seen:
+            continue
         seen.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        # urllib3 puts some causes into the arguments alone.
+        inner = [argument for argument in error.args if isinstance(argument, BaseException)]
+        queue += [*inner, error.__cause__ or error.__context__]
 
 
 def _quotes(cause: BaseException) -> bool:

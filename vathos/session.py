@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import requests
+from requests_oauthlib import OAuth2Session
 
 from vathos.auth import BearerAuth, attached, detach
 from vathos.config import checked_origins, resolve
@@ -254,7 +255,7 @@ class VathosSession(SourcedSession):
             for hook in self.compliance_hook["protected_request"]:
                 url, headers, data = hook(url, headers, data)
         # Past the parent, which would attach a token of its own and log it.
-        return requests.Session.request(self, method, url, data=data, headers=headers, **rest)
+        return super(OAuth2Session, self).request(method, url, data=data, headers=headers, **rest)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepares a request with the session's settings; `send` attaches the token.

@@ -25,6 +25,9 @@ __all__ = ["Instant", "MalformedTokenError", "Token", "now"]
 # pass is anything that ends a header line or is not visible ASCII.
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
+# What may be quoted in a message: whatever else a server sends may be a secret, or spoil a log.
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,20}")
+
 # Linux stops CLOCK_MONOTONIC in suspend, and macOS does so for time.monotonic(); a token dies
 # while the machine sleeps.
 _SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", None) or (
@@ -110,7 +113,10 @@ class Token:
             raise MalformedTokenError("it has no access_token")
         kind = answer.get("token_type", "Bearer")
         if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise MalformedTokenError(f"its token_type is {str(kind)[:40]!r}, not Bearer")
+            is_word = isinstance(kind, str) and _WORD.fullmatch(kind)
+            raise MalformedTokenError(
+                f"its token_type is {f'{kind!r}, ' if is_word else ''}not Bearer"
+            )
         lifetime = _seconds(answer.get("expires_in")) or _jwt_lifetime(access_token)
         return cls(
             access_token=access_token,

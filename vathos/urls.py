@@ -7,6 +7,7 @@ nothing here compares URLs as text.
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 __all__ = ["Origin", "is_absolute", "join", "origin_of"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_FIRST_SEGMENT = re.compile(r"[^/?#]*")
 
 
 class Origin(NamedTuple):
@@ -77,15 +79,18 @@ def origin_of(url: str) -> Origin:
 
 
 def is_absolute(url: str) -> bool:
-    """Tells whether a URL names its own scheme (RFC 3986 §4.3), as opposed to a relative path.
+    """Tells whether a URL stands alone (RFC 3986 §4.3), as opposed to a relative path.
+
+    The first segment of a relative path has no colon (§4.2): `10.1.1.1:3128` is no path, though
+    `10.1.1.1` is no scheme either.
 
     Args:
         url: The URL or path, as the caller wrote it.
 
     Returns:
-        `True` if it starts with a scheme and a colon.
+        `True` if its first segment has a colon.
     """
-    return bool(urlsplit(url.lstrip()).scheme)
+    return ":" in _FIRST_SEGMENT.match(url.lstrip())[0]  # type: ignore[index]  # matches any text
 
 
 def join(base_url: str, path: str) -> str:

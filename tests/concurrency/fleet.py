@@ -133,9 +133,12 @@ def work(order: dict[str, Any], report: int) -> None:
 
     def call(number: int) -> None:
         begun.wait()
-        session, left = made[number % sessions], order.get("calls", sys.maxsize)
+        # Fewer threads than sessions: each thread goes round those of its share.
+        mine = made[number :: order["threads"]] or [made[number % sessions]]
+        left = order.get("calls", sys.maxsize)
         while left and (order.get("calls") or time.monotonic() < until):
             left -= 1
+            session = mine[left % len(mine)]
             try:
                 outcome = use(session)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
@@ -143,7 +146,7 @@ def work(order: dict[str, Any], report: int) -> None:
             with guard:
                 outcomes[outcome] += 1
             if order.get("pause"):
-                time.sleep(order["pause"] * random.uniform(0.5, 1.5))
+                time.sleep(order["pause"] / len(mine) * random.uniform(0.5, 1.5))
 
     threads = [threading.Thread(target=call, args=(each,)) for each in range(order["threads"])]
     for thread in threads:

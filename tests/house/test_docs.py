@@ -20,7 +20,7 @@ GUIDES = sorted((DOCS / "guide").glob("*.md"))
 WRITTEN = [README, DOCS / "changelog.md", *GUIDES]
 NEEDED = [DOCS / f"{name.removeprefix('vathos.')}.md" for name in modules()]
 GENERATED = sorted(path for path in DOCS.glob("*.md") if path.name not in HANDWRITTEN)
-EXPECTED_GUIDES = {"concepts", "quickstart", "renewal", "errors", "testing", "migrating"}
+EXPECTED_GUIDES = {"concepts", "quickstart", "renewal", "stores", "errors", "testing", "migrating"}
 
 IN_A_NEW_ENVIRONMENT = "python3 -m venv .venv && . .venv/bin/activate && pip install "
 TRY = f"{IN_A_NEW_ENVIRONMENT}. && vathos demo"

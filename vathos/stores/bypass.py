@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,8 +27,7 @@ T = TypeVar("T")
 class Bypass:
     """Goes on without a store that fails, whatever it raises.
 
-    A failure that lasts is a warning once in five minutes. That a store is left alone after a
-    failure is none.
+    A failure is one warning, and another one only if it lasts for five minutes.
 
     Meanwhile the process shares what it last knew: access tokens only, as a refresh token may have
     been used by somebody else.
@@ -41,7 +41,8 @@ class Bypass:
 
     def __init__(self, store: TokenStore) -> None:
         self.store = store
-        self._warned: dict[str, float] = {}
+        self._failing: set[str] = set()  # what cannot be done at present
+        self._warned = -math.inf
         self._spare = _spare_of(store)
 
     def load(self, identity: Identity) -> Token | None:
@@ -127,16 +128,19 @@ class Bypass:
         except Exception as error:  # noqa: BLE001 - a store of the user's may raise anything
             self._report(what, error)
             return otherwise
-        if self._warned and self._warned.pop(what, None) is not None:
-            log.info("the token store %s can be %s again", type(self.store).__name__, what)
+        if what in self._failing:
+            self._failing.discard(what)
+            if not self._failing:
+                self._warned = -math.inf
+                log.info("the token store %s works again", type(self.store).__name__)
         return result
 
     def _report(self, what: str, error: Exception) -> None:
+        self._failing.add(what)
         at = time.monotonic()
-        is_news = at - self._warned.get(what, -self.REMINDER) >= self.REMINDER
-        is_news = is_news and not isinstance(error, Resting)
+        is_news = not isinstance(error, Resting) and at - self._warned >= self.REMINDER
         if is_news:
-            self._warned[what] = at
+            self._warned = at
         log.log(
             logging.WARNING if is_news else logging.DEBUG,
             "the token store %s could not be %s, going on without it: %s",

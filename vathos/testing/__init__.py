@@ -37,10 +37,13 @@ def __getattr__(name: str) -> Any:
     if name != "StoreContract":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Late: it needs pytest, which the server does not.
+    import sys  # noqa: PLC0415
+
     import pytest  # noqa: PLC0415
 
-    modules = ("store_contract", "store_lock_contract")
-    pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in modules))
+    for module in (f"{__name__}.store_contract", f"{__name__}.store_lock_contract"):
+        if module not in sys.modules:
+            pytest.register_assert_rewrite(module)
     from vathos.testing.store_contract import StoreContract  # noqa: PLC0415
 
     return StoreContract

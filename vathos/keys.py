@@ -1,0 +1,69 @@
+"""The settings there are: what each is called and what kind of value it takes.
+
+One name serves everywhere: `token_url` is an argument, `VATHOS_TOKEN_URL` a variable,
+`vathos.token_url` a file in `$CREDENTIALS_DIRECTORY`, `token_url = "…"` a line of a profile and
+`--token-url` a flag. A secret has no flag, but more places where it may be kept.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["KEYS", "SECRETS", "Key", "profile_keys", "variable"]
+
+
+class Key(NamedTuple):
+    """A setting.
+
+    Attributes:
+        kind: `text`, `secret`, `url`, `number`, `scope`, `store` or `path`.
+        about: What it is, for the list of flags.
+    """
+
+    kind: str
+    about: str
+
+
+KEYS = {
+    "client_id": Key("text", "client identifier"),
+    "client_secret": Key("secret", "client secret"),
+    "username": Key("text", "user name of a person; a service account has none"),
+    "password": Key("secret", "the person's password"),
+    "issuer": Key("url", "URL of the realm; its discovery document names the token endpoint"),
+    "token_url": Key("url", "URL of the token endpoint"),
+    "base_url": Key("url", "base URL of the API"),
+    "scope": Key("scope", "scope to ask for"),
+    "audience": Key("text", "audience to ask for"),
+    "client_authentication": Key("text", "client_secret_post or client_secret_basic"),
+    "token_store": Key("store", "where tokens are kept: file:, file:/path, keyring:, redis://…"),
+    "ca_bundle": Key("path", "file with the CA certificates to trust"),
+    "timeout": Key("number", "seconds for each API request that names no timeout"),
+    "token_timeout": Key("number", "seconds to wait for a token at most"),
+}
+
+SECRETS = tuple(name for name, key in KEYS.items() if key.kind == "secret")
+
+SECRET_PLACES = ("file", "command", "keyring")
+"""Where a profile may say that a secret is kept, by the end of the key."""
+
+
+def variable(name: str) -> str:
+    """Names the environment variable of a setting.
+
+    Args:
+        name: The setting, or a secret with `_file`.
+
+    Returns:
+        The variable.
+    """
+    return f"VATHOS_{name.upper()}"
+
+
+def profile_keys() -> tuple[str, ...]:
+    """Lists the keys that a profile may have.
+
+    Returns:
+        Every setting, and for a secret also where it is kept.
+    """
+    places = [f"{secret}_{place}" for secret in SECRETS for place in SECRET_PLACES]
+    return (*KEYS, *places)
