@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vathos.config import Settings, resolve
-from vathos.endpoint import TokenEndpoint
+from vathos.discovery import endpoint_of
 from vathos.exchange import Transport
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
@@ -28,8 +28,9 @@ def get_client_token(
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
     store: TokenStore | str | None = None,
-    timeout: float = 30.0,
+    timeout: float | None = None,
     verify: bool | str = True,
+    profile: str | None = None,
 ) -> str:
     """Gets a user token.
 
@@ -46,8 +47,10 @@ def get_client_token(
         audience: Keyword only. Audience to ask for, where the server wants it.
         store: Keyword only. Where the token is kept, a store or its URL; by default
             `VATHOS_TOKEN_STORE`, else this process's memory.
-        timeout: Keyword only. Seconds to wait at most.
+        timeout: Keyword only. Seconds to wait at most; 30 by default.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
+        profile: Keyword only. Name of a profile in the configuration file, for all that is not
+            given here.
 
     Returns:
         The bearer token to pass in the authorization header.
@@ -63,7 +66,8 @@ def get_client_token(
         "username": username,
         "password": password,
     }
-    settings = resolve({**credentials, "token_url": token_url}, scope=scope, audience=audience)
+    arguments = {**credentials, "token_url": token_url}
+    settings = resolve(arguments, scope=scope, audience=audience, profile=profile)
     return _token(settings, store, timeout, verify)
 
 
@@ -75,8 +79,9 @@ def get_service_account_token(
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
     store: TokenStore | str | None = None,
-    timeout: float = 30.0,
+    timeout: float | None = None,
     verify: bool | str = True,
+    profile: str | None = None,
 ) -> str:
     """Retrieves a service account token.
 
@@ -91,8 +96,10 @@ def get_service_account_token(
         audience: Keyword only. Audience to ask for, where the server wants it.
         store: Keyword only. Where the token is kept, a store or its URL; by default
             `VATHOS_TOKEN_STORE`, else this process's memory.
-        timeout: Keyword only. Seconds to wait at most.
+        timeout: Keyword only. Seconds to wait at most; 30 by default.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
+        profile: Keyword only. Name of a profile in the configuration file, for all that is not
+            given here.
 
     Returns:
         The bearer token to pass in the authorization header.
@@ -103,14 +110,18 @@ def get_service_account_token(
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
     credentials = {"client_id": client_id, "client_secret": client_secret}
-    settings = resolve({**credentials, "token_url": token_url}, scope=scope, audience=audience)
+    arguments = {**credentials, "token_url": token_url}
+    settings = resolve(arguments, scope=scope, audience=audience, profile=profile)
     return _token(settings, store, timeout, verify)
 
 
 def _token(
-    settings: Settings, store: TokenStore | str | None, timeout: float, verify: bool | str
+    settings: Settings, store: TokenStore | str | None, timeout: float | None, verify: bool | str
 ) -> str:
-    endpoint = TokenEndpoint(settings.token_url, transport=Transport(verify=verify))
+    if verify is True and settings.ca_bundle is not None:
+        verify = settings.ca_bundle
+    endpoint = endpoint_of(settings, Transport(verify=verify))
     kept = open_store(settings.token_store if store is None else store)
+    timeout = settings.token_timeout if timeout is None else timeout
     source = CachedSource(settings.grant(), endpoint, kept, timeout=timeout)
     return source.token().access_token

@@ -15,8 +15,14 @@ from typing import Any, NoReturn, TypeAlias
 
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
 from vathos.keys import KEYS, SECRETS, variable
-from vathos.levels import Found, Level, checked_url, credentials_level, environment_level
-from vathos.levels import profile_level as _profile_level
+from vathos.levels import (
+    Found,
+    Level,
+    checked_url,
+    credentials_level,
+    environment_level,
+    profile_level,
+)
 from vathos.profile import read_profile
 
 __all__ = ["DEFAULT_BASE_URL", "DEFAULT_TOKEN_URL", "Settings", "checked_origins", "resolve"]
@@ -54,7 +60,7 @@ class Settings:
             chosen.
         ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
         timeout: Seconds for API requests, or `None` where not chosen.
-        token_timeout: Seconds to wait for a token, or `None` where not chosen.
+        token_timeout: Seconds to wait for a token; 30 where not chosen.
         profile: Name of the profile that was read, or `None`.
         sources: Where each setting comes from, in words.
     """
@@ -75,7 +81,7 @@ class Settings:
     client_authentication: str | None = None
     ca_bundle: str | None = None
     timeout: float | None = None
-    token_timeout: float | None = None
+    token_timeout: float = 30.0
     profile: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -160,17 +166,15 @@ def resolve(
         given["audience"] = audience
     _check_arguments(given)
     read = read_profile(environ, profile, config)
-    levels = [environment_level(environ), credentials_level(environ)]
-    chosen = Level({name: _argument(name, value, flags=flags) for name, value in given.items()})
     closed = _closed_by(given)
-    found = dict(chosen)
-    for level in levels:
+    found = {name: _argument(name, value, flags=flags) for name, value in given.items()}
+    for level in (environment_level(environ), credentials_level(environ)):
         closed |= _fill(found, level, closed)
     if read is not None:
         # What the caller chose by name is as good as said.
         opened = profile is not None and "client_id" not in given
         by_arguments = _closed_by(given) if opened else frozenset()
-        _fill(found, _profile_level(read), closed - by_arguments)
+        _fill(found, profile_level(read), closed - by_arguments)
     return _settings(found, parameters or {}, closed, None if read is None else read.name)
 
 
@@ -239,7 +243,7 @@ def _settings(
         client_authentication=authentication,
         ca_bundle=texts["ca_bundle"],
         timeout=numbers["timeout"],
-        token_timeout=numbers["token_timeout"],
+        token_timeout=numbers["token_timeout"] or 30.0,
         profile=profile,
         sources=defaults | {name: value.place for name, value in found.items()},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,12 +24,15 @@ from vathos.urls import origin_of
 
 __all__ = ["TokenEndpoint", "token_from"]
 
-_REFRESH_REFUSED = "the refresh token is expired, revoked or already used"
-_PERSON_REFUSED = (
-    "user name or password is wrong, or the user is disabled, not fully set up, or locked for a "
-    "while after wrong passwords (the server does not say which); check VATHOS_USERNAME and "
-    "VATHOS_PASSWORD or the arguments"
-)
+_REFUSED = {
+    "client_credentials": "the server takes nothing from this client; check its settings there",
+    "password": (
+        "user name or password is wrong, or the user is disabled, not fully set up, or locked for "
+        "a while after wrong passwords (the server does not say which); check VATHOS_USERNAME and "
+        "VATHOS_PASSWORD or the arguments"
+    ),
+    "refresh_token": "the refresh token is expired, revoked or already used",
+}
 _UNPRINTABLE = re.compile(r"\n+")
 
 
@@ -79,9 +83,34 @@ class TokenEndpoint:
             TokenResponseError: If the answer was not a usable token.
         """
         form, headers = self.authenticated(grant, grant.form())
+        started = time.monotonic()
+        url = self.address(timeout)
+        left = timeout - (time.monotonic() - started)
         requested = self.clock()
-        answer = post(self.url, form, headers=headers, transport=self.transport, timeout=timeout)
-        return token_from(answer, grant, self.url, requested)
+        answer = post(url, form, headers=headers, transport=self.transport, timeout=left)
+        return token_from(answer, grant, url, requested)
+
+    def address(self, timeout: float) -> str:  # noqa: ARG002 - others have to ask for it
+        """Tells where to post the token request.
+
+        Args:
+            timeout: Seconds it may take to find out.
+
+        Returns:
+            The URL of the token endpoint.
+        """
+        return self.url
+
+    def revocation_address(self, timeout: float) -> str | None:  # noqa: ARG002 - as above
+        """Tells where tokens are revoked (RFC 7009), where the server says so.
+
+        Args:
+            timeout: Seconds it may take to find out.
+
+        Returns:
+            The URL of the revocation endpoint, or `None` if it is not known.
+        """
+        return None
 
     def authenticated(
         self, grant: Grant | RefreshGrant, fields: Mapping[str, str]
@@ -193,7 +222,7 @@ def _remedy(
             "or the arguments"
         )
     if kind is InvalidGrantError:
-        return _REFRESH_REFUSED if isinstance(grant, RefreshGrant) else _PERSON_REFUSED
+        return _REFUSED[grant.grant_type]
     if status == HTTPStatus.NOT_FOUND:
         auth = (
             "'/auth' may be too much (Keycloak has none since version 17)"

@@ -22,7 +22,7 @@ from requests.sessions import Session
 from vathos.errors import RenewalTimeout
 from vathos.failures import failure, without_secrets
 
-__all__ = ["Answer", "Transport", "post"]
+__all__ = ["Answer", "Transport", "get", "post"]
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read; a token response is some kilobytes."""
@@ -92,12 +92,41 @@ def post(
         TokenRequestError: If there is none.
         ConfigurationError: If the transport settings cannot be used.
     """
+    return _exchanged(url, form, headers, transport, timeout)
+
+
+def get(url: str, *, transport: Transport, timeout: float) -> Answer:
+    """Gets a document of the authorization server; follows no redirect and retries nothing.
+
+    Args:
+        url: Where it is.
+        transport: TLS, certificate and proxy settings.
+        timeout: Seconds for the whole exchange, name resolution and body included.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        TokenRequestError: If there is none.
+        ConfigurationError: If the transport settings cannot be used.
+    """
+    return _exchanged(url, None, {}, transport, timeout)
+
+
+def _exchanged(
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
     wire = _Wire()
     exchange: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            exchange.set_result(_send(wire, url, form, headers, transport, timeout))
+            # The socket waits a little longer, so that it is always the deadline that is told of.
+            exchange.set_result(_send(wire, url, form, headers, transport, timeout + 1.0))
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
             exchange.set_exception(error)
 
@@ -109,7 +138,7 @@ def post(
         error = exchange.exception(timeout)
     except TimeoutError:
         raise RenewalTimeout(
-            f"the token endpoint {url} gave no complete answer within {timeout:.1f} s",
+            f"the token endpoint {url} gave no complete answer within {round(timeout, 2):g} s",
             endpoint=url,
             sent=True,
         ) from None
@@ -118,6 +147,8 @@ def post(
         wire.cut()
     if error is None:
         return exchange.result()
+    if not isinstance(error, Exception):  # Ctrl-C, where there was no thread
+        raise error
     raise failure(
         error, url, connected=wire.is_connected, proxied=wire.is_proxied
     ) from without_secrets(error)
@@ -179,7 +210,7 @@ class _Wire(HTTPAdapter):
 def _send(
     wire: _Wire,
     url: str,
-    form: Mapping[str, str],
+    form: Mapping[str, str] | None,
     headers: Mapping[str, str],
     transport: Transport,
     timeout: float,
@@ -188,9 +219,10 @@ def _send(
         http.trust_env = transport.trust_env
         http.mount("https://", wire)
         http.mount("http://", wire)
-        with http.post(
+        with http.request(
+            "GET" if form is None else "POST",
             url,
-            data=dict(form),
+            data=None if form is None else dict(form),
             headers={**_HEADERS, **headers},
             # Not None: netrc would add a second client authentication (RFC 6749 §2.3).
             auth=_unchanged,

@@ -18,6 +18,9 @@ __all__ = ["failure", "without_secrets"]
 # Errors whose words or attributes quote bytes of the request or the answer.
 _QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidChunkLength)
 
+# urllib3 has a name for it since version 2.
+_NO_NAME = (getattr(urllib3.exceptions, "NameResolutionError", socket.gaierror), socket.gaierror)
+
 # What tells more than that the tunnel through the proxy broke.
 _EXPLAINED = (
     ssl.SSLError,
@@ -69,7 +72,7 @@ def failure(
             endpoint=url,
             retryable=False,
         )
-    if _cause(error, urllib3.exceptions.NameResolutionError, socket.gaierror):
+    if _cause(error, *_NO_NAME):
         return TokenRequestError(
             f"the host name of {host} could not be resolved; check the token URL "
             "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",

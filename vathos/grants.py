@@ -125,7 +125,7 @@ class ClientCredentialsGrant:
     client_secret: Secret | str
     scope: str = ""
     audience: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_secret", _secret(self.client_secret))
@@ -183,7 +183,7 @@ class PasswordGrant:
     password: Secret | str
     scope: str = ""
     audience: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "client_secret", _secret(self.client_secret))

@@ -9,8 +9,8 @@ client_secret_command = ["pass", "show", "vathos/picking"]
 ```
 
 The file is `config.toml` in the folder `vathos` of the user's configuration folder, or the one that
-`VATHOS_CONFIG` names. What others could write is refused, and if it holds a secret, also what others
-could read; that is checked on the open descriptor.
+`VATHOS_CONFIG` names. One that others can write is refused, and one with a secret also if others
+can read it; that is checked on the open descriptor.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
         environ: Environment variables.
 
     Returns:
-        `VATHOS_CONFIG`; else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows in
-        `APPDATA`; `None` for a user without a home.
+        `VATHOS_CONFIG`; else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows
+        in `APPDATA`; `None` for a user without a home.
     """
     if chosen := environ.get("VATHOS_CONFIG"):
         return Path(chosen)
@@ -229,14 +229,16 @@ def _content(path: Path) -> tuple[str, os.stat_result]:
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - late, as most have no such file
 
+    values, reason = {}, None
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         reason = str(error)
     except RecursionError:
         reason = "too deep"
-    # Here, as the parser's own error may hold the text of the file.
-    _fail(f"{path} is not TOML: {reason}")
+    if reason is not None:  # here, as the parser's own error may hold the text of the file
+        _fail(f"{path} is not TOML: {reason}")
+    return values
 
 
 def _is_table_of_tables(value: object) -> bool:

@@ -76,7 +76,7 @@ class SecretCommand:
         """
         import subprocess  # noqa: PLC0415 - late, as few have such a command
 
-        output, reason = b"", None
+        secret, reason = "", None
         try:
             # Its standard error is the terminal's: that is where such programs ask and complain.
             done = subprocess.run(  # noqa: S603 - the user's own command, as a list
@@ -86,23 +86,20 @@ class SecretCommand:
                 timeout=_LONGEST_COMMAND,
                 check=False,
             )
-            output = done.stdout
+            secret = without_line_end(done.stdout.decode())
             if done.returncode:
                 reason = f"ended with status {done.returncode}"
+            elif not secret:
+                reason = "printed nothing"
         except subprocess.TimeoutExpired:
             reason = f"took longer than {_LONGEST_COMMAND:g} s"
+        except UnicodeDecodeError:
+            reason = "printed something that is not UTF-8 text"
         except OSError as error:
             reason = f"could not be run: {error.strerror}"
-        if reason is None:
-            try:
-                secret = without_line_end(output.decode())
-            except UnicodeDecodeError:
-                reason = "printed something that is not UTF-8 text"
-            else:
-                if secret:
-                    return secret
-                reason = "printed nothing"
-        _fail(f"the command {self.command[0]} ({self.place}) {reason}")
+        if reason is not None:  # here, so that an error that holds the output is no part
+            _fail(f"the command {self.command[0]} ({self.place}) {reason}")
+        return secret
 
 
 @dataclass(frozen=True, slots=True)

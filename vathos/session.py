@@ -10,8 +10,8 @@ from requests_oauthlib import OAuth2Session
 
 from vathos.auth import BearerAuth, attached, detach
 from vathos.config import checked_origins, resolve
+from vathos.discovery import endpoint_of
 from vathos.dropin import Shared, SourcedSession
-from vathos.endpoint import TokenEndpoint
 from vathos.events import Event, Events, Stats
 from vathos.forks import renew_after_fork
 from vathos.policy import RenewalPolicy
@@ -70,15 +70,20 @@ class VathosSession(SourcedSession):
             the base URL if that was given, else all.
         timeout: Seconds for API requests that name no timeout themselves, as `requests` takes
             them; `None` waits for ever, as `requests` does.
-        token_timeout: Seconds a request waits for a token at most.
+        token_timeout: Seconds a request waits for a token at most; 30 by default.
         policy: When a token is renewed.
-        client_authentication: `client_secret_post` or `client_secret_basic` (RFC 6749 §2.3.1).
+        client_authentication: `client_secret_post` (the default) or `client_secret_basic` (RFC 6749
+            §2.3.1).
         token_parameters: Extra fields for the token request, repeated at each renewal.
         token_updater: Called with the token dictionary after each renewal this session made.
         on_event: Called with each event of `vathos.events`, in the thread where it happens; what it
             raises is logged and ignored.
         keep_warm: Whether the token is renewed also while no request comes, from the first request
             until `close`.
+        profile: Name of a profile in the configuration file; by default `VATHOS_PROFILE`, else the
+            one that the file names.
+        issuer: URL of the issuer, whose discovery document names the token endpoint; in place of
+            `token_url`.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -101,13 +106,15 @@ class VathosSession(SourcedSession):
         store: TokenStore | str | None = None,
         origins: str | Iterable[str] | None = None,
         timeout: float | tuple[float | None, float | None] | None = None,
-        token_timeout: float = 30.0,
+        token_timeout: float | None = None,
         policy: RenewalPolicy | None = None,
-        client_authentication: str = "client_secret_post",
+        client_authentication: str | None = None,
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
         on_event: Callable[[Event], object] | None = None,
         keep_warm: bool = False,
+        profile: str | None = None,
+        issuer: str | None = None,
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
@@ -120,7 +127,6 @@ class VathosSession(SourcedSession):
         self._events = Events(on_event)
         self._bearer: BearerAuth | None = None
         self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
-        self.timeout = timeout
         self.clock = clock
         self._settings = resolve(
             {
@@ -130,31 +136,30 @@ class VathosSession(SourcedSession):
                 "password": password,
                 "base_url": base_url,
                 "token_url": token_url,
+                "issuer": issuer,
             },
             scope=scope,
             audience=audience,
             parameters=token_parameters,
             environ={} if self._is_plain else None,
+            profile=profile,
         )
+        self.timeout = self._settings.timeout if timeout is None else timeout
         token = oauth.get("token")
         super().__init__(
             self._settings.client_id, scope=scope, token_updater=token_updater, **oauth
         )
         self.auth = _inert
+        self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             return
         self._source = CachedSource(
             self._settings.grant(),
-            TokenEndpoint(
-                self._settings.token_url,
-                transport=self._shared,
-                client_authentication=client_authentication,
-                clock=clock,
-            ),
+            endpoint_of(self._settings, self._shared, client_authentication, clock),
             open_store(self._settings.token_store) if store is None else store,
             policy=policy,
-            timeout=token_timeout,
+            timeout=self._settings.token_timeout if token_timeout is None else token_timeout,
             events=self._events,
             on_renewed=self._shared.renewed,
             keep_warm=keep_warm,

@@ -133,6 +133,7 @@ class SharedToken:
             TokenRequestError: If there was no answer; the token is kept.
             TokenResponseError: If the server refused; the token is kept.
         """
+        url = url or self.endpoint.revocation_address(timeout)
         url = revocation_url(self.endpoint.url, url)
         grant, identity = self.credentials.read()
         with self.store.locked(identity, timeout):  # so that no renewal is under way

@@ -111,7 +111,8 @@ class Token:
         access_token = _token_text(answer, "access_token")
         if access_token is None:
             raise MalformedTokenError("it has no access_token")
-        kind = answer.get("token_type", "Bearer")
+        kind = answer.get("token_type")
+        kind = "Bearer" if kind is None else kind
         if not isinstance(kind, str) or kind.lower() != "bearer":
             is_word = isinstance(kind, str) and _WORD.fullmatch(kind)
             raise MalformedTokenError(

@@ -16,7 +16,7 @@ from tests.helpers import together
 from vathos import VathosSession
 from vathos.errors import InvalidClientError, InvalidGrantError
 from vathos.stores.memory import MemoryStore
-from vathos.testing import AuthorizationServer, User
+from vathos.testing import AuthorizationServer, Fault, User
 
 
 @pytest.fixture
@@ -104,14 +104,31 @@ def test_fault_14_person_is_refused(
     assert session_of(keycloak, clock, person=True).get("x").json()["username"] == "ada"
 
 
+@pytest.mark.parametrize(
+    "delay",
+    [
+        0.0,
+        pytest.param(
+            0.4,
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="BUG: the second counts from when an attempt leaves, so that a slow one and "
+                "the next are judged within a second, and the person is locked",
+            ),
+        ),
+    ],
+    ids=["quick", "slow"],
+)
 def test_fault_14_attempts_for_one_person_are_a_second_apart(
-    keycloak: AuthorizationServer,
+    keycloak: AuthorizationServer, delay: float
 ) -> None:
-    """Three wrong passwords at once reach the server one by one, and do not lock the person."""
+    """Wrong passwords at once are judged one by one, also where the way of the first is slow."""
+    keycloak.fail("token", Fault.delay(delay))
     sessions = [session_of(keycloak, person=True, password=f"wrong-{n}") for n in range(3)]
     errors = together(3, lambda index: sessions[index].get("x"))
     assert {type(error) for error in errors} == {InvalidGrantError}
-    assert session_of(keycloak, person=True).get("x").status_code == 200
     times = [request.time for request in keycloak.requests if request.endpoint == "token"]
-    assert len(times) == 4
+    assert len(times) == 3
     assert all(later - earlier >= 0.95 for earlier, later in itertools.pairwise(times))
+    if delay:
+        assert session_of(keycloak, person=True).get("x").status_code == 200

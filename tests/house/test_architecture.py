@@ -14,12 +14,14 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 # A module imports lower floors only; one floor has no order, so its modules do not import each
 # other. New modules take the lowest floor that works.
 FLOORS: list[set[str]] = [
-    {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"},
+    {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
+    | {"keys"},
     {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
-    | {"stores.entries", "stores.extras", "stores.patience"},
-    {"identity", "exchange", "config", "stores.folder"},
-    {"refusals", "endpoint", "stores.base", "stores", "stores.sweeping", "demo"},
-    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"},
+    | {"stores.entries", "stores.extras", "stores.patience", "profile", "secret_sources"},
+    {"identity", "exchange", "levels", "stores.folder"},
+    {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
+    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
+    | {"discovery"},
     {"stores.bypass", "stores.keyring"},
     {"sharing"},
     {"source", "stores.urls"},

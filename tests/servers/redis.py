@@ -11,17 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["RedisServer", "unavailable_reason"]
+__all__ = ["RedisServer", "binary", "free_port", "unavailable_reason"]
 
 
 def unavailable_reason() -> str | None:
     """Tells why there is no Redis here; `None` if there is one."""
-    if _binary() is None:
+    if binary() is None:
         return "neither redis-server nor valkey-server is installed"
     return None
 
 
-def _binary() -> str | None:
+def binary() -> str | None:
+    """Finds the server's program."""
     return shutil.which("redis-server") or shutil.which("valkey-server")
 
 
@@ -35,7 +36,7 @@ class RedisServer:
 
     def __init__(self, host: str = "127.0.0.1", **options: str) -> None:
         self.host = host
-        self.port = _free_port(host)
+        self.port = free_port(host)
         self._options = options
         self._folder = tempfile.TemporaryDirectory(prefix="vathos-redis-")
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,7 +51,7 @@ class RedisServer:
         options = {"save": "", "appendonly": "no", "protected-mode": "no", **self._options}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [str(_binary()), "--bind", self.host, "--port", str(self.port), *words],
+            [str(binary()), "--bind", self.host, "--port", str(self.port), *words],
             cwd=self._folder.name,
             stdout=subprocess.DEVNULL,
         )
@@ -107,7 +108,8 @@ class RedisServer:
         self._folder.cleanup()
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """Finds a port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])

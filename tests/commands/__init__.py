@@ -1,0 +1,1 @@
+"""The commands, and the files and variables they read."""
