@@ -487,7 +487,7 @@ def test_sick_store_never_fails_a_request(
     server: AuthorizationServer, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each failure of a store is a log line, and the token at hand serves on."""
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "vathos")
     source = service_source(server, clock, store=SickStore())
     first = source.token()
     assert source.token() is first

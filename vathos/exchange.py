@@ -126,7 +126,7 @@ def _exchanged(
     def work() -> None:
         try:
             # The socket waits a little longer, so that it is always the deadline that is told of.
-            exchange.set_result(_send(wire, url, form, headers, transport, timeout + 1.0))
+            exchange.set_result(_send(wire, url, form, headers, transport, timeout + 0.25))
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
             exchange.set_exception(error)
 

@@ -1,4 +1,4 @@
-"""The ways a Redis is run for a fleet: with a user of its own, over TLS, as Cluster, by Sentinel."""
+"""How a Redis is run for a fleet: with a user of its own, over TLS, as Cluster, by Sentinel."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def cluster() -> Iterator[library.RedisCluster]:
     with RedisServer(**{"cluster-enabled": "yes"}) as redis:
         with redis.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-            ready(lambda: client.execute_command("CLUSTER", "INFO")["cluster_state"] == "ok")
+            ready(lambda: b"state:ok" in client.execute_command("CLUSTER", "INFO"))
         with library.RedisCluster(host=redis.host, port=redis.port) as client:
             yield client
 
@@ -102,7 +102,7 @@ def test_rights_of_the_guide_are_enough() -> None:
             assert client.execute_command(*line.split("`")[1].split()) in {b"OK", True}
         url = f"redis://vathos:password@{redis.host}:{redis.port}/0"
         check(RedisStore(url))
-        with pytest.raises(StoreError, match="No permissions"):
+        with pytest.raises(StoreError, match=r"(?i)no permissions"):
             RedisStore(url, prefix="other:").load(SERVICE)
 
 
@@ -122,5 +122,5 @@ def test_store_works_over_tls(tmp_path: Path) -> None:
     }
     with RedisServer(**options):
         check(RedisStore(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={tmp_path}/ca.pem"))
-        with pytest.raises(StoreError, match="(?i)certificate"):
+        with pytest.raises(StoreError, match=r"(?i)certificate"):
             RedisStore(f"rediss://127.0.0.1:{port}/0").load(SERVICE)
