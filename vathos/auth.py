@@ -20,7 +20,7 @@ from vathos.logs import logger
 from vathos.pauses import Pauses
 from vathos.source import TokenSource
 from vathos.tokens import Instant, Token, now
-from vathos.urls import Origin, origin_of
+from vathos.urls import Origin, origin_of, receiver_of
 
 __all__ = ["BearerAuth"]
 
@@ -38,6 +38,8 @@ class BearerAuth(AuthBase):
     A request that the API refuses with 401 is sent once more with another token, if its body can be
     sent again. An API that refuses the other token too costs no further renewal for a pause that
     grows from 5 s to 5 min.
+
+    A URL that is not one of HTTP, for which somebody mounted an adapter, gets no token.
 
     With a bare `requests.get(url, auth=…)`, `requests` itself may put credentials of a netrc file
     in place of the token when it follows a redirect; a `VathosSession` does not let it.
@@ -76,8 +78,11 @@ class BearerAuth(AuthBase):
             InsecureTransportError: If the token would travel over plain http to another machine.
             VathosError: If no token can be had.
         """
-        detach(request)
-        origin = origin_of(request.url or "")
+        if request.hooks["response"]:
+            detach(request)
+        origin = receiver_of(request.url or "")
+        if origin is None:
+            return request
         if self.origins is not None and origin not in self.origins:
             log.debug("no token for a foreign origin", extra={"vathos.origin": str(origin)})
             return request
@@ -118,7 +123,7 @@ def detach(request: requests.PreparedRequest) -> None:
             del request.headers["Authorization"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False, eq=False)  # not frozen: that costs each request half a µs
 class _Replay:
     """Response hook of one attachment: knows which token went out."""
 

@@ -175,7 +175,10 @@ def resolve(
         opened = profile is not None and "client_id" not in given
         by_arguments = _closed_by(given) if opened else frozenset()
         _fill(found, profile_level(read), closed - by_arguments)
-    return _settings(found, parameters or {}, closed, None if read is None else read.name)
+    # Only what arguments close keeps a variable from being a remedy.
+    return _settings(
+        found, parameters or {}, _closed_by(given), None if read is None else read.name
+    )
 
 
 def _fill(found: dict[str, Found], level: Level, closed: frozenset[str]) -> frozenset[str]:
@@ -207,9 +210,11 @@ def _check_arguments(given: Mapping[str, Value]) -> None:
 
 
 def _argument(name: str, value: Value, *, flags: bool) -> Found:
-    # The message about a URL has always named the variable that would do as well.
-    place = f"--{name.replace('_', '-')}" if flags else "argument"
-    return Found(value, place, variable(name) if KEYS[name].kind == "url" else place)
+    if flags:
+        place = f"--{name.replace('_', '-')}"
+        return Found(value, place, place)
+    # A message about a URL names the variable that would do as well.
+    return Found(value, "argument", variable(name) if KEYS[name].kind == "url" else "argument")
 
 
 def _settings(

@@ -18,6 +18,7 @@ from requests_oauthlib import OAuth2Session
 from vathos.errors import ConfigurationError
 from vathos.exchange import Transport
 from vathos.forks import renew_after_fork
+from vathos.shortcuts import ShortcutSession
 from vathos.source import CachedSource
 from vathos.tokens import Instant, MalformedTokenError, Token
 
@@ -57,7 +58,7 @@ def _shared_attribute(name: str, docstring: str) -> Any:
     return property(read, write, doc=docstring)
 
 
-class SourcedSession(OAuth2Session):
+class SourcedSession(ShortcutSession):
     """An `OAuth2Session` whose token lives in a token source; without one it is the parent.
 
     Attributes:
@@ -182,6 +183,7 @@ class SourcedSession(OAuth2Session):
             VathosError: If no token can be had.
         """
         if self._source is None:
+            self._is_plain = True
             return super().refresh_token(token_url, **kwargs)  # type: ignore[arg-type]
         return self._renew("refresh_token", token_url, kwargs)
 

@@ -18,6 +18,10 @@ __all__ = ["environment_proxies"]
 
 _MOST_HOSTS = 256
 
+# Half of these names are not in the type stubs.
+_requests: Any = requests.utils
+_urllib: Any = urllib.request
+
 
 class _Remembered(NamedTuple):
     """What one state of the environment says; replaced as a whole once the environment changes."""
@@ -40,7 +44,7 @@ def environment_proxies(url: str) -> dict[str, str]:
     """
     variables = _variables()
     if variables is None:
-        return requests.utils.get_environ_proxies(url)
+        return _asked(url)
     known, host = _remembered, urlsplit(url).netloc
     # Compared as a whole, in C: which names count is for urllib to say, case and all.
     if variables != known.variables:
@@ -58,8 +62,8 @@ def _variables() -> Mapping[Any, Any] | None:
     whoever puts another function in place of urllib's expects it to be called.
     """
     if (
-        requests.utils.getproxies is not urllib.request.getproxies_environment
-        or requests.utils.proxy_bypass is not urllib.request.proxy_bypass_environment
+        _requests.getproxies is not _urllib.getproxies_environment
+        or _requests.proxy_bypass is not _urllib.proxy_bypass_environment
     ):
         return None
     variables = getattr(os.environ, "_data", None)  # the mapping below os.environ, not yet decoded
@@ -80,10 +84,15 @@ def _looked_up(
     It is asked twice, as another thread may change a variable for a moment: `requests` itself does
     so where a call names `no_proxy` among its proxies.
     """
-    first, same = requests.utils.get_environ_proxies(url), variables == known.variables
-    second = requests.utils.get_environ_proxies(url)
+    first, same = _asked(url), variables == known.variables
+    second = _asked(url)
     if same and first == second and variables == known.variables:
         if len(known.proxies) >= _MOST_HOSTS:
             known.proxies.clear()
         known.proxies[host] = second
     return second
+
+
+def _asked(url: str) -> dict[str, str]:
+    proxies: dict[str, str] = _requests.get_environ_proxies(url)
+    return proxies

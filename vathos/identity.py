@@ -60,6 +60,19 @@ class Identity:
         """
         return _stretched.keys_of(self)
 
+    def fingerprint(self, key: bytes) -> str:
+        """Computes a quick hash of all parts, secrets included.
+
+        Args:
+            key: Whoever knows it can test guessed secrets quickly, so it must be kept as safe as
+                they are.
+
+        Returns:
+            A hexadecimal hash.
+        """
+        parts = [*self._public, *(secret.reveal() for secret in self._secrets)]
+        return hashlib.blake2b(_framed(parts), key=key, digest_size=16).hexdigest()
+
 
 def identity_of(token_url: str, grant: Grant) -> Identity:
     """Computes the identity of the token that a grant buys.

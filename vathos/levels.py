@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from vathos.grants import scope_text
 from vathos.keys import KEYS, SECRET_PLACES, SECRETS, variable
 from vathos.profile import Entry, Profile
-from vathos.secret_sources import SecretCommand, SecretFile, SecretKeyring, without_line_end
 from vathos.urls import origin_of
 
 __all__ = [
@@ -113,7 +112,7 @@ def environment_level(environ: Mapping[str, str]) -> Level:
             _fail(f"both {key} and {key}_FILE are set; unset one of them")
         if path:
             key = f"{key}_FILE"
-            value = SecretFile(key, path)
+            value = _secret_file(key, path)
         if value:
             level[name] = Found(value, key, key)
     if {"token_url", "issuer"} <= level.keys():
@@ -140,8 +139,8 @@ def credentials_level(environ: Mapping[str, str]) -> Level:
         path = Path(folder, f"vathos.{name}")
         if not os.path.lexists(path):
             continue
-        source = SecretFile("$CREDENTIALS_DIRECTORY", str(path))
-        value = source if name in SECRETS else without_line_end(source())
+        source = _secret_file("$CREDENTIALS_DIRECTORY", str(path))
+        value = source if name in SECRETS else source()
         level[name] = Found(value, str(path), str(path))
     if {"token_url", "issuer"} <= level.keys():
         _fail(f"both vathos.token_url and vathos.issuer are in {folder}; leave one out")
@@ -184,10 +183,11 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
     value, kind = entry.value, KEYS[name].kind
     place = f"{key} in {entry.place}"
     if key.endswith("_command"):
-        return SecretCommand(place, tuple(_texts(entry, key, "a list such as ['pass', 'show']")))
+        texts = _texts(entry, key, "a list such as ['pass', 'show']")
+        return _secret_sources().SecretCommand(place, tuple(texts))
     if key.endswith("_keyring"):
         texts = _texts(entry, key, "a list of service and entry", count=2)
-        return SecretKeyring(place, *texts)
+        return _secret_sources().SecretKeyring(place, *texts)
     if kind == "number":
         return value
     if kind == "scope" and isinstance(value, list) and all(isinstance(n, str) for n in value):
@@ -196,10 +196,21 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
         what = "text that is not empty" if isinstance(value, str) else "text"
         _fail(f"{entry.place}: {key} must be {what}")
     if key.endswith("_file"):
-        return SecretFile(place, str(profile.path.parent / Path(value).expanduser()))
+        return _secret_file(place, str(profile.path.parent / Path(value).expanduser()))
     if kind == "path":
         return str(profile.path.parent / Path(value).expanduser())
     return value
+
+
+def _secret_file(place: str, path: str) -> Callable[[], str]:
+    read: Callable[[], str] = _secret_sources().SecretFile(place, path)
+    return read
+
+
+def _secret_sources() -> Any:
+    from vathos import secret_sources  # noqa: PLC0415 - late, as many have their secret in clear
+
+    return secret_sources
 
 
 def _texts(entry: Entry, key: str, what: str, count: int | None = None) -> list[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import requests
-from requests.cookies import RequestsCookieJar, merge_cookies
+from requests.cookies import RequestsCookieJar
 from requests.models import PreparedRequest
-from requests.sessions import Session, merge_hooks, merge_setting
+from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
 
@@ -25,20 +25,22 @@ _IS_TESTED = requests.__version__.startswith(_RELEASES)
 
 _PREPARE_REQUEST, _PREPARE = Session.prepare_request, PreparedRequest.prepare
 
+# Not typed where they are defined.
+_merge_cookies: Any = requests.cookies.merge_cookies
+_merge_hooks: Any = requests.sessions.merge_hooks
+_merge_setting: Any = requests.sessions.merge_setting
+
 _LONGEST_URL = 1024
 
-
-class _Checked(NamedTuple):
-    """A session's headers as they were when they were found to be good."""
-
-    names: Mapping[str, tuple[str, Any]]
+# A header mapping of requests keeps, below, the name as written and the value, by lower-case name.
+_Fields = Mapping[str, tuple[str, Any]]
 
 
 class Preparation:
     """Prepares the requests of one session, and remembers that its headers are good."""
 
     def __init__(self) -> None:
-        self._checked = _Checked({})  # replaced as a whole
+        self._good: _Fields = {}  # replaced as a whole, so that it needs no lock
 
     def prepared(self, session: Session, request: requests.Request) -> PreparedRequest | None:
         """Prepares a request.
@@ -56,15 +58,86 @@ class Preparation:
         headers = self._headers(session.headers, request.headers)
         if headers is None:
             return None
-        cookies = _cookies(session.cookies)
-        params = merge_setting(request.params, session.params) if _has_params(session, request) else None
-        auth, hooks = merge_setting(request.auth, session.auth), merge_hooks(request.hooks, session.hooks)
+        jar: Any = _merge_cookies(RequestsCookieJar(), session.cookies) if session.cookies else None
+        params = _params(session.params, request.params)
+        auth = _merge_setting(request.auth, session.auth)
+        hooks = _merge_hooks(request.hooks, session.hooks)
+
         prepared = PreparedRequest()
         prepared.prepare_method(request.method.upper())
         _prepare_url(prepared, request.url, params)
         prepared.headers = headers
-        if cookies 
+        _prepare_cookies(prepared, jar)
         prepared.prepare_body(request.data, request.files, request.json)
         prepared.prepare_auth(auth, request.url)
         prepared.prepare_hooks(hooks)
         return prepared
+
+    def _headers(self, own: Any, added: Any) -> CaseInsensitiveDict[Any] | None:
+        """Copies the session's headers, adds the request's; `None` if a value is not plain text.
+
+        The session's are checked again only when they have changed. What is compared is the mapping
+        below, as the one above takes `accept` for `Accept`.
+        """
+        if type(own) is not CaseInsensitiveDict or type(added) is not dict:
+            return None
+        fields = own._store.copy()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        if fields != self._good:
+            if not all(_is_plain(*field) for field in fields.values()):
+                return None
+            self._good = fields.copy()
+        if not all(_is_plain(name, value) for name, value in added.items()):
+            return None
+        headers: CaseInsensitiveDict[Any] = CaseInsensitiveDict()
+        headers._store = fields  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        for name, value in added.items():
+            headers[name] = value
+        return headers
+
+
+def _may_stand_in() -> bool:
+    """Tells whether `requests` prepares as this module does: tested, and not patched."""
+    return (
+        _IS_TESTED
+        and Session.prepare_request is _PREPARE_REQUEST
+        and PreparedRequest.prepare is _PREPARE
+    )
+
+
+def _is_plain(name: Any, value: Any) -> bool:
+    """Tells whether a header is text that `requests` would send; `None` would take one away."""
+    if type(name) is not str or type(value) is not str:
+        return False
+    try:
+        check_header_validity((name, value))
+    except requests.exceptions.InvalidHeader:
+        return False
+    return True
+
+
+def _params(own: Any, added: Any) -> Any:
+    """Merges query parameters, if there are any."""
+    return _merge_setting(added, own) if own or added else None
+
+
+def _prepare_url(prepared: PreparedRequest, url: Any, params: Any) -> None:
+    """Takes a URL without parameters from those prepared before: it depends on nothing else."""
+    if params is None and type(url) is str and len(url) <= _LONGEST_URL:
+        prepared.url = _prepared_url(url)
+    else:
+        prepared.prepare_url(url, params)
+
+
+@lru_cache(maxsize=256)
+def _prepared_url(url: str) -> str | None:
+    prepared = PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url
+
+
+def _prepare_cookies(prepared: PreparedRequest, jar: Any) -> None:
+    """Asks no jar that is empty for a header: it has none."""
+    if jar is None:
+        prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]  # noqa: SLF001 - as prepare_cookies
+    else:
+        prepared.prepare_cookies(jar)

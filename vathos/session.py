@@ -247,13 +247,12 @@ class VathosSession(SourcedSession):
             "cert": cert,
             "json": json,
         }
-        url = url.decode() if isinstance(url, bytes) else str(url)
         if self._source is None:
             self._require_credentials()
             rest |= {"withhold_token": withhold_token, **oauth}
+            url = url.decode() if isinstance(url, bytes) else url
             return super().request(method, url, data=data, headers=headers, **rest)
-        if not is_absolute(url):
-            url = join(self.base_url, url)
+        url = self._absolute(url)
         if withhold_token and auth is None:
             rest["auth"] = _inert
         elif not withhold_token:
@@ -271,8 +270,8 @@ class VathosSession(SourcedSession):
         Returns:
             The prepared request, which may be sent many times.
         """
-        if self._source is not None and not is_absolute(str(request.url)):
-            request.url = join(self.base_url, str(request.url))
+        if self._source is not None:
+            request.url = self._absolute(request.url)
         prepared = super().prepare_request(request)
         if request.auth or (self.auth and self.auth is not _inert):
             _decide(prepared)
@@ -341,6 +340,11 @@ class VathosSession(SourcedSession):
         if self._source is None:
             return "<VathosSession without a grant>"
         return f"<VathosSession {self._source.grant.grant_type} at {self.base_url}>"
+
+    def _absolute(self, url: Any) -> str:
+        """Puts a relative path below the base URL; takes what `requests` takes for a URL."""
+        text = url.decode() if isinstance(url, bytes) else str(url)
+        return text if is_absolute(text) else join(self.base_url, text)
 
     def _require_credentials(self) -> None:
         if not self._is_plain and not self.token:

@@ -187,9 +187,6 @@ class SharedToken:
         key = (id(self.store.store), self.credentials.identity.key)
         try:
             outcome, led = _flights.run(key, lambda: self._renewed(work), timeout=work.timeout)
-            # Before anybody hears of it: who does may ask for the token.
-            self.at_hand = outcome.token
-            return outcome, led
         except RenewalTimeout:
             raise
         except TimeoutError:
@@ -198,6 +195,10 @@ class SharedToken:
                 endpoint=self.endpoint.url,
                 sent=True,
             ) from None
+        else:
+            # Before anybody hears of it: who does may ask for the token.
+            self.at_hand = outcome.token
+            return outcome, led
         finally:
             # Only now: no hook is called while a lock is held or others wait.
             for event in work.events:

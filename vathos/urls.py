@@ -6,13 +6,12 @@ nothing here compares URLs as text.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["Origin", "is_absolute", "join", "origin_of"]
+__all__ = ["Origin", "is_absolute", "join", "origin_of", "receiver_of"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENT = re.compile(r"[^/?#]*")
@@ -34,12 +33,9 @@ class Origin(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether the host is this machine's own (`127.0.0.0/8`, `::1`, `localhost`)."""
-        if self.host == "localhost":
+        if self.host in {"localhost", "127.0.0.1", "::1"}:
             return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback_address(self.host)
 
     @property
     def is_secure(self) -> bool:
@@ -50,6 +46,16 @@ class Origin(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme)
         return f"{self.scheme}://{host}" if default else f"{self.scheme}://{host}:{self.port}"
+
+
+@lru_cache(maxsize=512)
+def _is_loopback_address(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - only for plain http to an unusual host
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=512)
@@ -76,6 +82,22 @@ def origin_of(url: str) -> Origin:
     if port is None:
         port = _DEFAULT_PORTS.get(parts.scheme)
     return Origin(parts.scheme, host.removesuffix("."), port)
+
+
+@lru_cache(maxsize=512)
+def receiver_of(url: str) -> Origin | None:
+    """Returns who receives an HTTP request.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The origin, or `None` if the URL is not one of HTTP.
+
+    Raises:
+        ValueError: If the URL is one of HTTP and has no host or a malformed port.
+    """
+    return origin_of(url) if urlsplit(url).scheme in _DEFAULT_PORTS else None
 
 
 def is_absolute(url: str) -> bool:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,18 @@ from tests.helpers import wait_for
 from vathos.testing import AuthorizationServer, Fault
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@contextmanager
+def started(code: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs Python code in a process of its own, which is killed if it is still there then."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
+
 
 # Each thread but the renewing one waits at the barrier until that one is about to ask the server.
 FORK = """
@@ -98,7 +112,8 @@ def test_fault_23_multiprocessing(server: AuthorizationServer, tmp_path: Path, m
 
 
 EXIT = """
-import time
+import warnings
+warnings.simplefilter("error")
 from vathos import RenewalPolicy, VathosSession
 
 session = VathosSession(
@@ -107,6 +122,7 @@ session = VathosSession(
 session.get("x")
 while session.stats().token_requests < 2:
     session.get("x")
+input()  # until the renewal hangs
 print("done", flush=True)
 """
 
@@ -118,9 +134,10 @@ def test_fault_23_exit_while_the_background_renews(
     """A renewal that hangs does not hold the interpreter up: the process ends, and in silence."""
     server.fail("token", Fault.amend())
     server.fail("token", Fault.hang(), times=None)
-    code = EXIT.format(credentials=dict(server.service_account), warm=warm)
-    assert python(f"import warnings; warnings.simplefilter('error'){code}") == "done\n"
-    assert server.count() == 2
+    with started(EXIT.format(credentials=dict(server.service_account), warm=warm)) as process:
+        wait_for(lambda: server.count() == 2, PATIENCE)
+        assert process.communicate("\n", PATIENCE) == ("done\n", "")
+    assert process.returncode == 0
 
 
 INTERRUPTED = """
@@ -142,13 +159,9 @@ def test_fault_23_interrupt_while_waiting(
     store = "memory:" if kind == "memory" else f"file:{tmp_path}/tokens"
     code = INTERRUPTED.format(credentials=dict(server.service_account), store=store)
     server.fail("token", Fault.hang())
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
+    with started(code) as process:
         wait_for(lambda: server.count() == 1, PATIENCE)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=PATIENCE)[0] == "200\n"
-    finally:
-        process.kill()
-        process.wait()
+        assert process.communicate(timeout=PATIENCE) == ("200\n", "")
     assert process.returncode == 0
     assert server.count() == 2

@@ -81,7 +81,7 @@ def fences(path: Path) -> list[Fence]:
 
 
 def prose(path: Path) -> list[tuple[int, str]]:
-    """Lists the lines of a page that are sentences: no fence, heading, table or empty line.
+    """Lists the lines of a page that are sentences: no fence, heading, table, picture.
 
     Args:
         path: The page.
@@ -91,7 +91,9 @@ def prose(path: Path) -> list[tuple[int, str]]:
     """
     fenced = {n for fence in fences(path) for n in range(fence.first - 1, fence.last + 1)}
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    return [(n, s) for n, s in lines if n not in fenced and s and not s.startswith(("#", "|"))]
+    return [
+        (n, s) for n, s in lines if n not in fenced and s and not s.startswith(("#", "|", "!["))
+    ]
 
 
 def run(path: Path, folder: Path) -> int:

@@ -15,13 +15,19 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 # other. New modules take the lowest floor that works.
 FLOORS: list[set[str]] = [
     {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
-    | {"keys"},
+    | {"keys", "environment", "preparing"},
     {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
-    | {"stores.entries", "stores.extras", "stores.patience", "profile", "secret_sources"},
+    | {
+        "stores.entries",
+        "stores.extras",
+        "stores.patience",
+        "profile",
+        "secret_sources",
+        "shortcuts",
+    },
     {"identity", "exchange", "levels", "stores.folder"},
     {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
-    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
-    | {"discovery"},
+    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"} | {"discovery"},
     {"stores.bypass", "stores.keyring"},
     {"sharing"},
     {"source", "stores.urls"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-from vathos.errors import ConfigurationError
-
-__all__ = ["required"]
+__all__ = ["require", "required"]
 
 
 def required(module: str, extra: str) -> Any:
@@ -26,7 +26,28 @@ def required(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0]
-        raise ConfigurationError(
-            f"the {extra} store needs the package {package}: pip install 'vathos[{extra}]'"
-        ) from error
+        raise _missing(module, extra) from error
+
+
+def require(module: str, extra: str) -> None:
+    """Makes sure that a module could be imported, without the time that takes.
+
+    Args:
+        module: The module, a top-level one.
+        extra: The extra, which has the name of its store.
+
+    Raises:
+        ConfigurationError: If it is not installed.
+    """
+    if sys.modules.get(module) is None and find_spec(module) is None:
+        raise _missing(module, extra)
+
+
+def _missing(module: str, extra: str) -> Exception:
+    # Late, because errors imports requests (every error is one of requests' too).
+    from vathos.errors import ConfigurationError  # noqa: PLC0415
+
+    package = module.partition(".")[0]
+    return ConfigurationError(
+        f"the {extra} store needs the package {package}: pip install 'vathos[{extra}]'"
+    )

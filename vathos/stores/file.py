@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
-from vathos.errors import ConfigurationError
 from vathos.identity import Identity
 from vathos.stores.entries import read_entry, write_entry
-from vathos.stores.extras import required
+from vathos.stores.extras import require, required
 from vathos.stores.folder import PrivateFolder
-from vathos.stores.sweeping import Sweeper
 from vathos.tokens import Token
 
 __all__ = ["FileStore", "state_folder"]
@@ -36,9 +38,44 @@ class FileStore:
     def __init__(self, folder: str | Path | None = None) -> None:
         path = state_folder("file") if folder is None else Path(folder).expanduser()
         if not path.is_absolute():
-            raise ConfigurationError(f"the folder of the file store, {path}, is not absolute")
+            _fail(f"the folder of the file store, {path}, is not absolute")
         self._folder = PrivateFolder(path)
-        self._sweeper = Sweeper(self._folder, self._read)
+
+    @classmethod
+    def at(cls, url: str) -> FileStore:
+        """Opens the store that a URL names.
+
+        Args:
+            url: `file:` for the usual folder, `file:/path` or `file:///path` for another one.
+
+        Returns:
+            The store.
+
+        Raises:
+            ConfigurationError: If it is on another host, its path is not absolute, or a package is
+                missing.
+        """
+        path = url.partition(":")[2]
+        if path.startswith("//"):
+            parts = urlsplit(url)
+            if parts.netloc not in {"", "localhost"}:
+                _fail(f"the store {url!r} is on another host; write file:/path")
+            path = unquote(parts.path)
+        return cls(path or None)
+
+    def entry(self, name: str) -> Token | None:
+        """Looks a token up by the name of its entry.
+
+        Args:
+            name: As `vathos.identity.SharedKeys` has it.
+
+        Returns:
+            The token last saved, or `None`.
+
+        Raises:
+            StoreError: If others can reach the file.
+        """
+        return self._read(f"{name}.json")
 
     def load(self, identity: Identity) -> Token | None:
         """Looks a token up.
@@ -68,7 +105,7 @@ class FileStore:
         with self._writing(name):
             self._read(f"{name}.json")  # refuses what others can reach
             self._write(name, token)
-        self._sweeper.sweep(name)
+        self._sweep(name)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
         """Puts a token in place of another one, if that is still there.
@@ -90,7 +127,7 @@ class FileStore:
             if is_there:
                 self._write(name, new)
         if is_there:
-            self._sweeper.sweep(name)
+            self._sweep(name)
         return is_there
 
     def delete(self, identity: Identity) -> None:
@@ -127,6 +164,11 @@ class FileStore:
         content = self._folder.read(file, _LONGEST_ENTRY)
         return None if content is None else read_entry(content)
 
+    def _sweep(self, name: str) -> None:
+        from vathos.stores.sweeping import Sweeper  # noqa: PLC0415 - reading needs none of it
+
+        Sweeper(self._folder, self._read).sweep(name)
+
     def _write(self, name: str, token: Token) -> None:
         self._folder.write(f"{name}.json", write_entry(token).encode("ascii"))
 
@@ -149,10 +191,26 @@ def state_folder(extra: str) -> Path:
     Raises:
         ConfigurationError: If this user has none.
     """
-    path = Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
+    path = _state_path(extra)
     if not path.is_absolute():
-        raise ConfigurationError(
+        _fail(
             "this user has no home folder: set VATHOS_TOKEN_STORE=file:/path, or pass "
             "FileStore('/path')"
         )
     return path
+
+
+def _state_path(extra: str) -> Path:
+    if sys.platform == "linux":
+        require("platformdirs", extra)
+        # What it would say, without the time its import takes.
+        path = os.environ.get("XDG_STATE_HOME", "")
+        return Path(path if path.strip() else Path("~/.local/state").expanduser(), "vathos")
+    return Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
+
+
+def _fail(message: str) -> NoReturn:
+    # Late, because errors imports requests (every error is one of requests' too).
+    from vathos.errors import ConfigurationError  # noqa: PLC0415
+
+    raise ConfigurationError(message)

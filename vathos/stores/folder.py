@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vathos.errors import StoreError
-from vathos.stores.extras import required
+from vathos.stores.extras import require, required
+
+if TYPE_CHECKING:
+    from vathos.errors import InsecureFileError
 
 __all__ = ["PrivateFolder"]
 
@@ -38,7 +40,7 @@ class PrivateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._filelock = required("filelock", "file")
+        require("filelock", "file")
 
     def read(self, name: str, limit: int) -> bytes | None:
         """Reads a file.
@@ -81,7 +83,7 @@ class PrivateFolder:
             StoreError: If it cannot be written.
         """
         self.make()
-        temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        temporary = f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
         with self._errors(missing_is_fine=False), self._opened() as folder:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE
             file = os.open(self._at(temporary), flags, 0o600, dir_fd=folder)
@@ -147,11 +149,12 @@ class PrivateFolder:
         """
         self.make()
         path = str(self.path / name)
-        lock = self._filelock.FileLock(path, mode=0o600, thread_local=False)
+        filelock = required("filelock", "file")  # late: it costs more than reading a token
+        lock = filelock.FileLock(path, mode=0o600, thread_local=False)
         with self._errors(missing_is_fine=False):
             try:
                 lock.acquire(timeout=max(timeout, 0.0), poll_interval=0.02)
-            except self._filelock.Timeout:
+            except filelock.Timeout:
                 raise TimeoutError(f"another process held {path} for {timeout:g} s") from None
         try:
             yield
@@ -209,8 +212,11 @@ class PrivateFolder:
             remedy = f"chmod {'600' if name else '700'} {self.path / name}"
             raise self._refused(name, f"is open to other users (mode {mode:04o})", remedy)
 
-    def _refused(self, name: str, why: str, remedy: str) -> StoreError:
-        return StoreError(f"{self.path / name} {why}: {remedy}")
+    def _refused(self, name: str, why: str, remedy: str) -> InsecureFileError:
+        # Late, because errors imports requests (every error is one of requests' too).
+        from vathos.errors import InsecureFileError  # noqa: PLC0415
+
+        return InsecureFileError(f"{self.path / name} {why}: {remedy}")
 
     @contextlib.contextmanager
     def _errors(self, *, missing_is_fine: bool = True) -> Iterator[None]:
@@ -219,6 +225,8 @@ class PrivateFolder:
         except OSError as error:
             if missing_is_fine and isinstance(error, FileNotFoundError):
                 return
+            from vathos.errors import StoreError  # noqa: PLC0415 - as above
+
             if isinstance(error, StoreError | TimeoutError):
                 raise
             reason = error.strerror or type(error).__name__

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from urllib.parse import unquote, urlsplit
 
 from vathos.errors import ConfigurationError
 from vathos.forks import renew_after_fork
@@ -88,16 +87,6 @@ def _memory(url: str) -> TokenStore:
     return process_store()
 
 
-def _file(url: str) -> TokenStore:
-    path = url.partition(":")[2]
-    if path.startswith("//"):
-        parts = urlsplit(url)
-        if parts.netloc not in {"", "localhost"}:
-            raise ConfigurationError(f"the store {url!r} is on another host; write file:/path")
-        path = unquote(parts.path)
-    return FileStore(path or None)
-
-
 def _keyring(url: str) -> TokenStore:
     _require_bare(url)
     return KeyringStore()
@@ -116,7 +105,7 @@ def _shown(url: str) -> str:
 
 _SCHEMES: dict[str, Callable[[str], TokenStore]] = {
     "memory": _memory,
-    "file": _file,
+    "file": FileStore.at,
     "keyring": _keyring,
     "redis": RedisStore,
     "rediss": RedisStore,

@@ -1,0 +1,65 @@
+"""A session that costs less than its parent: what it did a moment ago it does not do again."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import requests
+from requests.sessions import Session
+from requests_oauthlib import OAuth2Session
+
+from vathos.environment import environment_proxies
+from vathos.preparing import Preparation
+
+__all__ = ["ShortcutSession"]
+
+_merge_setting: Any = requests.sessions.merge_setting  # not typed where it is defined
+_MERGE_ENVIRONMENT_SETTINGS = Session.merge_environment_settings
+
+
+class ShortcutSession(OAuth2Session):
+    """An `OAuth2Session` that prepares plain requests, and looks proxies up, by shortcuts."""
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepares a request with the session's settings, as `requests.Session` does.
+
+        Args:
+            request: The request.
+
+        Returns:
+            The prepared request.
+        """
+        preparation = self.__dict__.setdefault("_preparation", Preparation())
+        prepared: requests.PreparedRequest | None = preparation.prepared(self, request)
+        return super().prepare_request(request) if prepared is None else prepared
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Merges a call's settings with those of environment and session; called by `requests`.
+
+        The shortcut is in the look-up of proxies, where neither call nor session name any.
+
+        Args:
+            url: The prepared URL.
+            proxies: Proxies of the call.
+            stream: As the call has it.
+            verify: As the call has it.
+            cert: As the call has it.
+
+        Returns:
+            `proxies`, `stream`, `verify` and `cert`, as `requests` passes them to `send`.
+        """
+        unusual = proxies != {} or self.proxies or not self.trust_env
+        if unusual or Session.merge_environment_settings is not _MERGE_ENVIRONMENT_SETTINGS:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        if verify is True or verify is None:
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+            verify = bundle or verify
+        return {
+            "proxies": environment_proxies(url),
+            "stream": _merge_setting(stream, self.stream),
+            "verify": _merge_setting(verify, self.verify),
+            "cert": _merge_setting(cert, self.cert),
+        }
