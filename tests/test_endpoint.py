@@ -329,15 +329,15 @@ def test_retry_after_is_kept(value: str | None) -> None:
         ),
         (
             answer(200, b"\xff\xfe\xff"),
-            "it is application/json, not JSON (a maintenance, login or proxy page?)",
+            "it is JSON that is truncated or broken",
         ),
         (
             answer(200, b"[" * 100_000),
-            "it is application/json, not JSON (a maintenance, login or proxy page?)",
+            "it is JSON that is truncated or broken",
         ),
         (
             answer(200, b'{"access_token": "at", "expires_in": ' + b"9" * 5000 + b"}"),
-            "it is application/json, not JSON (a maintenance, login or proxy page?)",
+            "it is JSON that is truncated or broken",
         ),
         (answer(200, b""), "it is empty"),
         (answer(200, b" \r\n\t"), "it is empty"),

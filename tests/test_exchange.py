@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
 from tests.canaries import CANARY, told_by
@@ -730,8 +731,16 @@ def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "proxy", ["http://", pytest.param("socks5://127.0.0.1:9", id="without PySocks")]
 )
-def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(proxy: str) -> None:
+def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A malformed proxy URL is not a connection that broke."""
+
+    def without_socks(*_: Any, **__: Any) -> None:
+        # What requests has in place of the manager where PySocks is not installed.
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", without_socks)
     with closed_port() as port, pytest.raises(ConfigurationError):
         send(f"http://127.0.0.1:{port}/token", proxies={"http": proxy})
 

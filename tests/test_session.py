@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
 from vathos import VathosSession
@@ -447,3 +448,42 @@ def test_session_shows_no_secret(vathos_server: AuthorizationServer) -> None:
     for secret in (vathos_server.client_secret, vathos_server.password, *vathos_server.issued):
         assert secret not in text
     assert "password" in repr(session)
+
+
+# --- the rest of what the parent has --------------------------------------------------------------
+
+
+def test_access_token_may_be_set_and_deleted(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """Setting hands a token over, deleting forgets it, on a plain session as on the parent."""
+    token = session.fetch_token()["access_token"]
+    other = VathosSession(**vathos_server.service_account, store=MemoryStore())
+    other.access_token = token
+    assert other.get("x").json()["token_number"] == 1
+    del other.access_token
+    assert other.get("x").json()["token_number"] == 2
+    plain = VathosSession("web-client", redirect_uri="https://me.invalid/back")
+    plain.access_token = "abc"
+    assert plain.authorized
+    del plain.access_token
+    assert not plain.authorized
+
+
+def test_plain_session_sends_its_token_as_the_parent(vathos_server: AuthorizationServer) -> None:
+    """A plain session goes the parent's way, redirects included."""
+    plain = VathosSession("web-client", token={"access_token": "abc", "token_type": "Bearer"})
+    plain.request = lambda *a, **k: requests.Session.request(plain, *a, **k)  # type: ignore[method-assign]
+    vathos_server.fail("api", Fault.redirect(vathos_server.api_url + "/moved"))
+    assert plain.get(vathos_server.api_url + "/x").status_code == 401
+    assert repr(plain) == "<VathosSession without a grant>"
+    plain.close()
+
+
+def test_plain_session_refuses_plain_http_as_the_parent(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """The parent's own check of the transport still holds on a plain session."""
+    plain = VathosSession("web-client", token={"access_token": "abc", "token_type": "Bearer"})
+    with pytest.raises(ParentError):
+        plain.get(vathos_server.api_url.encode() + b"/x")

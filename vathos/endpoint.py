@@ -200,6 +200,8 @@ def _decoded(answer: Answer) -> tuple[dict[str, Any] | None, str]:
     try:
         payload = json.loads(answer.body)
     except (ValueError, RecursionError):
+        if "json" in kind.lower():
+            return None, "it is JSON that is truncated or broken"
         return None, f"it is {_clean_text(kind)}, not JSON (a maintenance, login or proxy page?)"
     if not isinstance(payload, dict):
         return None, f"it is a JSON {type(payload).__name__}, not an object"

@@ -6,10 +6,13 @@ import copy
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vathos.errors import TokenResponseError
 from vathos.forks import renew_after_fork
 from vathos.identity import Identity
+from vathos.locks import KeyedLock
 from vathos.pauses import Pauses
 from vathos.tokens import Instant
 
@@ -23,13 +26,15 @@ class Refusals:
     pause grows from 5 s to 5 min; other credentials are another identity and not affected.
     """
 
-    SPACING = 1.0
-    """Seconds between two password attempts for one person, unless the first succeeded."""
+    SPACING = 1.1
+    """Seconds between the end of a password attempt for one person and the next one, unless it
+    succeeded; Keycloak counts a second, from when it judged the first."""
 
     def __init__(self) -> None:
         self._pauses = Pauses(first=5.0, longest=300.0)
         self._errors: OrderedDict[str, TokenResponseError] = OrderedDict()
-        self._attempts: dict[str, float] = {}
+        self._attempts: dict[str, float] = {}  # when the last failed one ended
+        self._turns = KeyedLock()
         self._after_fork()
         renew_after_fork(self)
 
@@ -81,22 +86,39 @@ class Refusals:
             self._errors.pop(identity.key, None)
             self._attempts.pop(identity.name, None)
 
-    def space(self, identity: Identity) -> float:
-        """Reserves a moment for a password attempt.
+    @contextmanager
+    def turn(self, identity: Identity, timeout: float) -> Iterator[None]:
+        """Lets password attempts for one person happen one by one, a second apart.
 
         Args:
             identity: Whose password; attempts with other passwords of the same person count too.
+            timeout: Seconds to wait at most.
 
-        Returns:
-            Seconds to wait before it.
+        Yields:
+            Nothing; the attempt is made inside the `with`, and has failed if that raises.
+
+        Raises:
+            TimeoutError: If the turn does not come in time.
         """
+        deadline = time.monotonic() + timeout
+        with self._turns.hold(identity.name, timeout):
+            pause = self._attempts.get(identity.name, -self.SPACING) + self.SPACING
+            pause = max(pause - time.monotonic(), 0.0)
+            if time.monotonic() + pause > deadline:
+                raise TimeoutError("another attempt has just failed")
+            time.sleep(pause)
+            try:
+                yield
+            except BaseException:
+                self._note_end(identity.name)
+                raise
+
+    def _note_end(self, name: str) -> None:
         present = time.monotonic()
         with self._guard:
-            for name in [name for name, at in self._attempts.items() if at < present - 60]:
-                del self._attempts[name]
-            earliest = self._attempts.get(identity.name, present - self.SPACING) + self.SPACING
-            self._attempts[identity.name] = max(earliest, present)
-        return max(earliest - present, 0.0)
+            for old in [old for old, at in self._attempts.items() if at < present - 60]:
+                del self._attempts[old]
+            self._attempts[name] = present
 
 
 refusals = Refusals()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from vathos.endpoint import TokenEndpoint
@@ -140,11 +141,10 @@ class Renewal:
         """Sends a token request, again where that is safe and the deadline allows it."""
         attempt = 1
         while True:
-            if isinstance(grant, PasswordGrant):
-                self._keep_apart()
-            self._sent()
             try:
-                return self._endpoint.request(grant, self._attempt_timeout())
+                with self._turn(grant):
+                    self._sent()
+                    return self._endpoint.request(grant, self._attempt_timeout())
             except (TokenRequestError, TokenResponseError) as error:
                 pause = retry_in(error, grant.grant_type, attempt, self._endpoint.clock().wall)
                 if pause is None or time.monotonic() + pause >= self._deadline:
@@ -153,16 +153,21 @@ class Renewal:
                 time.sleep(pause)
                 attempt += 1
 
-    def _keep_apart(self) -> None:
-        """Waits until a second has passed since the last password attempt, if there is time."""
-        pause = refusals.space(self._identity)
-        if pause > 0 and time.monotonic() + pause >= self._deadline:
-            raise RenewalTimeout(
-                f"password attempts for one person are kept {refusals.SPACING:.0f} s apart, and "
-                "the time for this renewal is over before that",
-                endpoint=self._endpoint.url,
-            )
-        time.sleep(pause)
+    @contextmanager
+    def _turn(self, grant: Grant | RefreshGrant) -> Iterator[None]:
+        """Waits until a password may be presented; other grants need not wait."""
+        with ExitStack() as stack:
+            if isinstance(grant, PasswordGrant):
+                left = max(self._deadline - time.monotonic(), 0.0)
+                try:
+                    stack.enter_context(refusals.turn(self._identity, left))
+                except TimeoutError:
+                    raise RenewalTimeout(
+                        "password attempts for one person are made one by one, "
+                        f"{refusals.SPACING:g} s apart, and there was no time left for this one",
+                        endpoint=self._endpoint.url,
+                    ) from None
+            yield
 
     def _attempt_timeout(self) -> float:
         # A deadline that has passed leaves one short attempt, which then says what is wrong.

@@ -99,7 +99,13 @@ class SharedToken:
             What is kept there, expired or not.
         """
         token = self.store.load(self.credentials.identity)
-        return None if token is None else token.anchored(self.endpoint.clock())
+        if token is None:
+            return None
+        known = self.at_hand
+        if known is not None and known.issued_boot is not None and _same(token, known):
+            # It was tied to the boot clock when first seen; anew, it would live anew each time.
+            return known if token.is_same(known) else known.with_refresh_token_of(token)
+        return token.anchored(self.endpoint.clock())
 
     def _serves(self, token: Token, rejected: Token | None, *, fresh: bool) -> bool:
         if _same(token, rejected):

@@ -238,6 +238,21 @@ class Token:
         """
         return self.refresh_token is not None and self._left(self.refresh_expires_at, at) > 0
 
+    def with_refresh_token_of(self, other: Token) -> Token:
+        """Takes the refresh token of another token, or none if that has none.
+
+        Args:
+            other: The other token.
+
+        Returns:
+            This token with the other one's refresh token.
+        """
+        return replace(
+            self,
+            refresh_token=other.refresh_token,
+            refresh_expires_at=other.refresh_expires_at,
+        )
+
     def keeping_refresh_token_of(self, older: Token) -> Token:
         """Carries the refresh token over when a refresh answered without a new one (RFC 6749 §6).
 
@@ -247,13 +262,7 @@ class Token:
         Returns:
             This token, or one with the older refresh token.
         """
-        if self.refresh_token is not None:
-            return self
-        return replace(
-            self,
-            refresh_token=older.refresh_token,
-            refresh_expires_at=older.refresh_expires_at,
-        )
+        return self if self.refresh_token is not None else self.with_refresh_token_of(older)
 
     def without_refresh_token(self) -> Token:
         """Drops a refresh token that may be used up.

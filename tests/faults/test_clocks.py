@@ -80,11 +80,6 @@ def test_fault_19_machine_sleeps_for_an_hour(
     assert (server.count(), server.api.count(401)) == (2, 0)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="BUG: it is tied to the boot clock anew whenever the store is looked at, so that it is "
-    "as good as new again once it has expired",
-)
 def test_fault_19_stored_token_of_a_clock_that_was_ahead(
     server: AuthorizationServer, clock: FakeClock
 ) -> None:

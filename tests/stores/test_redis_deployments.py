@@ -55,7 +55,9 @@ def ready(condition: Callable[[], Any]) -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[library.RedisCluster]:
     """A cluster of one node that has all slots."""
-    with RedisServer(**{"cluster-enabled": "yes"}) as redis:
+    # By default the port of the bus is 10,000 higher, which may be no port at all.
+    ports = {"cluster-enabled": "yes", "cluster-port": str(free_port("127.0.0.1"))}
+    with RedisServer(**ports) as redis:
         with redis.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             ready(lambda: b"state:ok" in client.execute_command("CLUSTER", "INFO"))

@@ -1,0 +1,1 @@
+"""The suites of the parent classes, with `VathosSession` in their place."""
