@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["Exit"]
+__all__ = ["Exit", "Stop"]
 
 
 class Exit(enum.IntEnum):
@@ -12,8 +12,14 @@ class Exit(enum.IntEnum):
 
     Attributes:
         DONE: It worked.
-        FAILED: It did not work; for `demo`, a call failed or left without a token.
+        FAILED: A bug, or the output could not be written; for `demo`, a call failed.
         USAGE: The command line makes no sense.
+        CONFIGURATION: A setting, profile, secret or package is missing or cannot be used.
+        REFUSED: The authorization server refused the credentials.
+        UNREACHABLE: A server could not be reached, was too late, or is broken; try again later.
+        NO_TOKEN: There is no token that meets the condition.
+        UNSAFE: It was not done, as a secret or token would not have been safe.
+        API_ERROR: The API answered with a status of 400 or more.
         INTERRUPTED: Ctrl-C (128 + SIGINT, as shells report it).
         BROKEN_PIPE: Whoever read the output left (128 + SIGPIPE).
     """
@@ -21,5 +27,24 @@ class Exit(enum.IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
+    CONFIGURATION = 3
+    REFUSED = 4
+    UNREACHABLE = 5
+    NO_TOKEN = 6
+    UNSAFE = 7
+    API_ERROR = 22
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+
+
+class Stop(Exception):  # noqa: N818 - as SystemExit
+    """Ends a command with a message and a status.
+
+    Args:
+        status: The exit status.
+        message: One line for standard error.
+    """
+
+    def __init__(self, status: Exit, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -25,16 +25,18 @@ FLOORS: list[set[str]] = [
         "secret_sources",
         "shortcuts",
     },
-    {"identity", "exchange", "levels", "stores.folder"},
-    {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
-    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"} | {"discovery"},
-    {"stores.bypass", "stores.keyring"},
-    {"sharing"},
+    {"identity", "exchange", "levels", "stores.folder", "verdicts"},
+    {"commands", "commands.private_files", "commands.shortcut"}
+    | {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
+    {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
+    | {"discovery", "commands.options"},
+    {"stores.bypass", "stores.keyring", "commands.stored"},
+    {"sharing", "commands.formats"},
     {"source", "stores.urls"},
     {"auth", "dropin"},
     {"session", "authentication", "demo.screen"},
-    {"demo.job"},
-    {"demo.incidents", "demo.report"},
+    {"demo.job", "commands.obtaining"},
+    {"demo.incidents", "demo.report", "commands.token"},
     {"demo.command"},
     {"cli"},
     {"__init__", "__main__"},
@@ -112,7 +114,10 @@ def test_import_of_the_package_loads_nothing() -> None:
     assert not {name for name in names if name.startswith(("vathos.", "requests", "oauthlib"))}
 
 
-@pytest.mark.parametrize("name", ["config", "stores.memory", "policy", "identity", "cli"])
+@pytest.mark.parametrize(
+    "name",
+    ["config", "stores.memory", "stores.file", "policy", "identity", "cli", "commands.token"],
+)
 def test_cheap_rooms_do_not_import_requests(name: str) -> None:
     """What a command line needs to read settings and tokens costs no HTTP library."""
     assert not {"requests", "oauthlib", "urllib3"} & loaded(f"import vathos.{name}")

@@ -1,0 +1,39 @@
+"""A server, and a way to run commands that know it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.commands.driving import Driver
+from vathos import discovery
+from vathos.stores import urls
+from vathos.testing import AuthorizationServer
+
+
+@pytest.fixture
+def server() -> Iterator[AuthorizationServer]:
+    """A server of this test's own."""
+    with AuthorizationServer() as server:
+        yield server
+
+
+@pytest.fixture
+def vathos(capsys: pytest.CaptureFixture[str], server: AuthorizationServer) -> Driver:
+    """Runs commands in this process, with the server's service account in the environment."""
+    return Driver(capsys, server)
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_new_process() -> Iterator[None]:
+    """Forgets what a command leaves in its process: open stores, handlers, issuers."""
+    log = logging.getLogger("vathos")
+    handlers, level = list(log.handlers), log.level
+    urls._opened._stores.clear()
+    discovery._known.clear()
+    yield
+    log.handlers[:], log.level = handlers, level
+    urls._opened._stores.clear()
+    discovery._known.clear()
