@@ -160,6 +160,23 @@ def test_output_that_cannot_be_written_is_an_error(
     assert capsys.readouterr().err == "vathos: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the shell has no such redirections")
+@pytest.mark.parametrize(
+    ("closed", "status", "out", "err"),
+    [
+        (">&-", Exit.FAILED, "", "vathos: standard output is closed\n"),
+        ("2>&-", Exit.DONE, f"vathos {vathos.__version__}\n", ""),
+        ("<&-", Exit.DONE, f"vathos {vathos.__version__}\n", ""),
+        (">&- 2>&- <&-", Exit.FAILED, "", ""),
+    ],
+)
+def test_closed_stream_is_no_bug(closed: str, status: int, out: str, err: str) -> None:
+    """A stream that the caller has closed costs a message at most, and mixes no others."""
+    line = f'"{sys.executable}" -m vathos --version {closed}'
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
+
+
 def test_importing_it_is_cheap() -> None:
     """Neither `requests` nor any command is imported before a command is chosen."""
     modules = [command.module for command in COMMANDS.values()]

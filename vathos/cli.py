@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import re
 import sys
@@ -34,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "token": Command("vathos.commands.token", "print an access token that works now"),
+    "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
     "demo": Command("vathos.demo.command", "watch a job of many API calls outlive its tokens"),
 }
 
@@ -130,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status, see `vathos.exit_codes`.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    _open_streams()
     try:
         try:
             return _run(arguments)
@@ -145,8 +148,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stop as stop:
         print(f"vathos: {stop}", file=sys.stderr)
         return stop.status
+    except io.UnsupportedOperation:
+        print("vathos: standard output is closed", file=sys.stderr)
+        return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - nobody else is left to hear of it
         return _report(error)
+
+
+def _open_streams() -> None:
+    """Replaces standard streams that whoever started this process has closed.
+
+    Python has `None` for them, and `print` takes that for standard output.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        # For reading: data must not get lost without a word.
+        sys.stdout = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _report(error: Exception) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,12 @@ def server() -> Iterator[AuthorizationServer]:
 def vathos(capsys: pytest.CaptureFixture[str], server: AuthorizationServer) -> Driver:
     """Runs commands in this process, with the server's service account in the environment."""
     return Driver(capsys, server)
+
+
+@pytest.fixture(autouse=True)
+def _runtime_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leaves nothing in the memory of this machine; a test that wants to says where."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
     | {"discovery", "commands.options"},
     {"stores.bypass", "stores.keyring", "commands.stored"},
-    {"sharing", "commands.formats"},
+    {"sharing", "commands.formats", "commands.described"},
     {"source", "stores.urls"},
     {"auth", "dropin"},
     {"session", "authentication", "demo.screen"},
@@ -39,6 +39,7 @@ FLOORS: list[set[str]] = [
     {"demo.incidents", "demo.report", "commands.token"},
     {"demo.command"},
     {"cli"},
+    {"commands.completion"},
     {"__init__", "__main__"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -35,7 +35,7 @@ def add_settings(parser: argparse.ArgumentParser, *, without: tuple[str, ...] = 
     for name, key in KEYS.items():
         flag = f"--{name.replace('_', '-')}"
         if name in SECRETS:
-            about = f"file with the {key.about}, - for standard input"
+            about = f"file with the {key.about.removeprefix('the ')}, - for standard input"
             group.add_argument(f"{flag}-file", metavar="FILE", help=about)
         elif name not in without:
             metavar = _METAVARS.get(key.kind, name.rpartition("_")[2].upper())

@@ -2,16 +2,18 @@
 
 The name of an entry comes from scrypt, so that nobody who gets hold of the disk can test guessed
 secrets quickly. That takes longer than all the rest of printing a token. So the names are also kept
-in memory, in a file below `XDG_RUNTIME_DIR` that only this user can read and that ends with the
-login: under a quick hash with a random key that lies beside it. Whoever can read it can read the
-user's secrets where they are kept, too. It is used only on a file system in memory; elsewhere each
-command computes the name anew.
+in memory, in a file that only this user can read and that ends with the login or the next start of
+the machine: under a quick hash with a random key that lies beside it. Whoever can read it can read
+the user's secrets where they are kept, too. The place is `XDG_RUNTIME_DIR`, or where there is none,
+as under cron and in containers, `/dev/shm`. It is used only on a file system in memory; elsewhere
+each command computes the name anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,19 @@ _FILE = "names"
 _LONGEST = 64 * 1024
 _MOST = 128
 _IN_MEMORY = {"tmpfs", "ramfs"}
+_SHARED = "/dev/shm"  # noqa: S108 - see _place
 
 
 class Shortcut:
     """The names of entries, as far as there is a place for them.
 
     Args:
-        runtime_folder: `XDG_RUNTIME_DIR`; that of this process by default.
+        place: The folder to keep them in; by default one in memory, if there is any.
     """
 
-    def __init__(self, runtime_folder: str | None = None) -> None:
-        path = os.environ.get("XDG_RUNTIME_DIR") if runtime_folder is None else runtime_folder
-        self._folder: PrivateFolder | None = None
-        if path and _is_in_memory(path):
-            self._folder = PrivateFolder(Path(path, "vathos"))
+    def __init__(self, place: Path | None = None) -> None:
+        place = _place(os.environ) if place is None else place
+        self._folder = None if place is None else PrivateFolder(place)
         self._known = self._read()
 
     def name_of(self, identity: Identity) -> str:
@@ -90,6 +91,15 @@ class Shortcut:
         except (ValueError, TypeError, KeyError, RecursionError):
             pass
         return {"key": os.urandom(32).hex(), "names": {}}
+
+
+def _place(environ: Mapping[str, str]) -> Path | None:
+    """Finds a folder in memory for this user's files."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime, "vathos") if _is_in_memory(runtime) else None
+    # Everyone may write there, so the name is the user's, and PrivateFolder wants to be its owner.
+    return Path(_SHARED, f"vathos-{os.geteuid()}") if _is_in_memory(_SHARED) else None
 
 
 def _is_in_memory(path: str) -> bool:

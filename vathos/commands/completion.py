@@ -1,0 +1,91 @@
+"""Print a script that completes commands, options, files and profiles in a shell.
+
+In bash:  eval "$(vathos completion bash)"
+In zsh:   vathos completion zsh > ~/.zfunc/_vathos
+In fish:  vathos completion fish > ~/.config/fish/completions/vathos.fish
+
+Profiles are read from the configuration file, and the network is never asked. The scripts are made
+by the package shtab: pip install 'vathos[cli]'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from types import ModuleType
+
+from vathos.cli import COMMANDS, Parser
+from vathos.exit_codes import Exit, Stop
+from vathos.profile import config_path, profile_names
+
+__all__ = ["add_arguments", "run"]
+
+_SHELLS = ("bash", "zsh", "fish")
+_PROFILES = "profiles"  # what the scripts ask for
+
+_LIST = f"vathos completion {_PROFILES} 2>/dev/null"
+_PREAMBLE = {
+    "bash": f'_vathos_profiles() {{ compgen -W "$({_LIST})" -- "$1"; }}',
+    "zsh": f"_vathos_profiles() {{ compadd -- ${{(f)\"$({_LIST})\"}}; }}",
+}
+_PROFILE = {"bash": "_vathos_profiles", "zsh": "_vathos_profiles", "fish": f"({_LIST})"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the options of the command.
+
+    Args:
+        parser: The parser of the command.
+    """
+    parser.add_argument(
+        "shell",
+        choices=(*_SHELLS, _PROFILES),
+        help="the shell; or profiles, to list the names that the scripts complete",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command.
+
+    Args:
+        options: The options.
+
+    Returns:
+        The exit status.
+    """
+    if options.shell == _PROFILES:
+        for name in profile_names(config_path(os.environ)):
+            print(name)
+        return Exit.DONE
+    shtab = _shtab()
+    script = shtab.complete(_whole(shtab), shell=options.shell, preamble=_PREAMBLE)
+    sys.stdout.write(f"{script.rstrip()}\n")
+    return Exit.DONE
+
+
+def _shtab() -> ModuleType:
+    try:
+        return import_module("shtab")
+    except ImportError:
+        raise Stop(
+            Exit.CONFIGURATION,
+            "the scripts are made by the package shtab: pip install 'vathos[cli]'",
+        ) from None
+
+
+def _whole(shtab: ModuleType) -> argparse.ArgumentParser:
+    """Builds one parser of all commands, which otherwise are loaded one at a time."""
+    parser = Parser(prog="vathos")
+    parser.add_argument("--version", action="version", help="print the version and exit")
+    commands = parser.add_subparsers()
+    for name, command in COMMANDS.items():
+        each = commands.add_parser(name, help=command.summary)
+        import_module(command.module).add_arguments(each)
+        for action in each._actions:  # noqa: SLF001 - shtab's own way to be told what a value is
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+            elif action.dest == "profile":
+                action.complete = _PROFILE  # type: ignore[attr-defined]
+    return parser
