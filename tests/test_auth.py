@@ -416,6 +416,17 @@ def test_netrc_adds_nothing_to_token_requests(
     assert [r.has_authorization for r in vathos_server.requests] == [False]
 
 
+def test_without_replay_a_401_is_handed_back(vathos_server: AuthorizationServer) -> None:
+    """`replay=False` takes 401 for an answer, and no renewal is forced by it."""
+    server = vathos_server
+    session = VathosSession(**server.service_account, store=MemoryStore(), replay=False)
+    session.get("x")
+    server.revoke_access_tokens()
+    server.fail("api", Fault.redirect("/v1/y"))
+    assert session.get("x").status_code == 401
+    assert (server.count(), server.api.count(401), server.api.unauthenticated) == (1, 1, 0)
+
+
 # --- alone --------------------------------------------------------------------------------------
 
 

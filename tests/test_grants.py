@@ -383,3 +383,13 @@ def test_positions_do_not_count(kind: Any) -> None:
     """Arguments are passed by name, so that no secret ends up as a name."""
     with pytest.raises(TypeError):
         kind("a", "b", "c", "d")
+
+
+def test_secret_tells_what_reads_it() -> None:
+    """Where a secret is kept can be asked without reading it; one in clear has no such place."""
+
+    def read() -> str:
+        raise AssertionError
+
+    assert Secret(read).reader is read
+    assert Secret("s").reader is None

@@ -337,7 +337,7 @@ def test_missing_profile_is_named(written: Written, environ: dict[str, str], mes
 def test_profile_without_a_file_is_named(tmp_path: Path) -> None:
     """A profile was chosen, but there is no file, or not even a home to look for one."""
     path = tmp_path / ".config" / "vathos" / "config.toml"
-    remedy = "write it, or set VATHOS_CONFIG"
+    remedy = "make it with vathos login, or set VATHOS_CONFIG"
     assert refusal(profile="x") == f"there is no profile 'x': {path} is missing; {remedy}"
     assert refusal({"HOME": ""}, profile="x") == (
         f"there is no profile 'x': this user has no home folder; {remedy}"

@@ -12,7 +12,7 @@ from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
 from vathos import VathosSession
-from vathos.config import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL
+from vathos.config import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
 from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Client, Fault
@@ -103,6 +103,18 @@ def test_defaults_are_the_vathos_service() -> None:
     session = VathosSession("robot", "secret")
     assert session.base_url == DEFAULT_BASE_URL == "https://api.vathos.net/v1"
     assert session._settings.token_url == DEFAULT_TOKEN_URL
+
+
+def test_settings_that_were_found_already(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`settings=` takes the place of every look into arguments, environment and profile."""
+    server = vathos_server
+    found = resolve(server.service_account, environ={})
+    monkeypatch.setenv("VATHOS_TOKEN_URL", "nonsense")
+    session = VathosSession(settings=found, store=MemoryStore())
+    assert session.get("x").json()["client_id"] == server.client_id
+    assert session.base_url == server.api_url
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class BearerAuth(AuthBase):
             without it. `None` for all.
         clock: Reads the present moment.
         events: Who hears of replays.
+        replay: Whether a refused request is sent once more; else its 401 is handed back.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class BearerAuth(AuthBase):
         origins: Iterable[str] | None = None,
         clock: Callable[[], Instant] = now,
         events: Events | None = None,
+        replay: bool = True,
     ) -> None:
         self.source = source
+        self.replay = replay
         self.events = events or Events()
         self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
         self.clock = clock
@@ -134,6 +137,8 @@ class _Replay:
         if response.status_code != _UNAUTHORIZED or not self.token_is_on(response.request):
             return response
         if bearer_error(response.headers.get("WWW-Authenticate", "")) == "insufficient_scope":
+            return response
+        if not self.auth.replay:
             return response
         other = self._other_token()
         if other is None:

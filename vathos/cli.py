@@ -35,7 +35,13 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "token": Command("vathos.commands.token", "print an access token that works now"),
+    "request": Command("vathos.commands.request", "make one API call, with a token that works"),
+    "status": Command("vathos.commands.status", "tell what is known of a token"),
+    "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
+    "logout": Command("vathos.commands.logout", "revoke a token, and forget it"),
     "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
+    "doctor": Command("vathos.commands.doctor", "find out what is wrong, and how to mend it"),
+    "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),
     "demo": Command("vathos.demo.command", "watch a job of many API calls outlive its tokens"),
 }
 
@@ -93,7 +99,10 @@ class Parser(argparse.ArgumentParser):
             if argument == "--":
                 break
             self._check_option(argument)
-        options, rest = self.parse_known_args(arguments)
+        # Options may stand anywhere; where there is nothing else, once over is enough.
+        mixed = bool(self._get_positional_actions())
+        parse = self.parse_known_intermixed_args if mixed else self.parse_known_args
+        options, rest = parse(arguments)
         if rest:
             self.error("too many arguments")
         return options

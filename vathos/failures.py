@@ -13,13 +13,14 @@ import urllib3
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.urls import origin_of
 
-__all__ = ["failure", "without_secrets"]
+__all__ = ["NO_NAME", "cause_of", "chain", "failure", "without_secrets"]
 
 # Errors whose words or attributes quote bytes of the request or the answer.
 _QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidChunkLength)
 
 # urllib3 has a name for it since version 2.
-_NO_NAME = (getattr(urllib3.exceptions, "NameResolutionError", socket.gaierror), socket.gaierror)
+NO_NAME = (getattr(urllib3.exceptions, "NameResolutionError", socket.gaierror), socket.gaierror)
+"""What is raised where the name of a host is not found."""
 
 # What tells more than that the tunnel through the proxy broke.
 _EXPLAINED = (
@@ -56,14 +57,14 @@ def failure(
     host = _host(url)
     broken_tunnel = proxied and not connected and isinstance(error, requests.ConnectionError)
     no_proxy = isinstance(error, requests.exceptions.ProxyError) and not connected
-    if no_proxy or (broken_tunnel and not _cause(error, *_EXPLAINED)):
+    if no_proxy or (broken_tunnel and not cause_of(error, *_EXPLAINED)):
         return TokenRequestError(
             f"the proxy on the way to {host} refused or broke the connection; "
             "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
             endpoint=url,
             retryable=not any(_PROXY_LOGIN in str(cause) for cause in chain(error)),
         )
-    tls = _cause(error, ssl.SSLError) or _cause(error, requests.exceptions.SSLError)
+    tls = cause_of(error, ssl.SSLError) or cause_of(error, requests.exceptions.SSLError)
     if tls and not connected:
         reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "broken off"
         return TokenRequestError(
@@ -72,7 +73,7 @@ def failure(
             endpoint=url,
             retryable=False,
         )
-    if _cause(error, *_NO_NAME):
+    if cause_of(error, *NO_NAME):
         return TokenRequestError(
             f"the host name of {host} could not be resolved; check the token URL "
             "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",
@@ -96,7 +97,7 @@ def _broken(error: BaseException, url: str, host: str, *, connected: bool | None
         return ConfigurationError("a credential cannot be written as UTF-8")
     if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
         return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
-    if refused := _cause(error, urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
+    if refused := cause_of(error, urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
         words = [cause.strerror for cause in chain(refused) if isinstance(cause, OSError)]
         return TokenRequestError(
             f"{host} could not be reached ({next(filter(None, words), 'connection refused')}); is "
@@ -171,5 +172,14 @@ def _host(url: str) -> str:
         return "the token endpoint"
 
 
-def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+def cause_of(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """Finds what led to an exception, among certain kinds.
+
+    Args:
+        error: The exception.
+        *kinds: What to look for.
+
+    Returns:
+        The outermost of these kinds, which may be the exception itself; `None` if there is none.
+    """
     return next((cause for cause in chain(error) if isinstance(cause, kinds)), None)

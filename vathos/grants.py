@@ -60,6 +60,11 @@ class Secret:
             )
         return value
 
+    @property
+    def reader(self) -> Callable[[], str] | None:
+        """What reads it anew each time; `None` if it was given in clear."""
+        return self._value if callable(self._value) else None
+
     def __repr__(self) -> str:
         return "***"
 

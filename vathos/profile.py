@@ -116,7 +116,10 @@ def read_profile(
     if found is None or not (named or os.path.lexists(found)):
         if chosen:
             where = f"{found} is missing" if found else "this user has no home folder"
-            _fail(f"there is no profile {chosen!r}: {where}; write it, or set VATHOS_CONFIG")
+            _fail(
+                f"there is no profile {chosen!r}: {where}; make it with vathos login, or set "
+                "VATHOS_CONFIG"
+            )
         return None
     file = _File.read(found)
     chosen = chosen or file.default_profile

@@ -9,7 +9,7 @@ import requests
 from requests_oauthlib import OAuth2Session
 
 from vathos.auth import BearerAuth, attached, detach
-from vathos.config import checked_origins, resolve
+from vathos.config import Settings, checked_origins, resolve
 from vathos.discovery import endpoint_of
 from vathos.dropin import Shared, SourcedSession
 from vathos.events import Event, Events, Stats
@@ -80,10 +80,11 @@ class VathosSession(SourcedSession):
             raises is logged and ignored.
         keep_warm: Whether the token is renewed also while no request comes, from the first request
             until `close`.
-        profile: Name of a profile in the configuration file; by default `VATHOS_PROFILE`, else the
-            one that the file names.
+        profile: Name of a profile; by default `VATHOS_PROFILE`, else the one that its file names.
         issuer: URL of the issuer, whose discovery document names the token endpoint; in place of
             `token_url`.
+        replay: Whether a request that was refused with 401 is sent once more with another token.
+        settings: What `vathos.config.resolve` found, in place of the arguments for settings.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -115,6 +116,8 @@ class VathosSession(SourcedSession):
         keep_warm: bool = False,
         profile: str | None = None,
         issuer: str | None = None,
+        replay: bool = True,
+        settings: Settings | None = None,
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
@@ -128,7 +131,7 @@ class VathosSession(SourcedSession):
         self._bearer: BearerAuth | None = None
         self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
         self.clock = clock
-        self._settings = resolve(
+        self._settings = settings or resolve(
             {
                 "client_id": client_id,
                 "client_secret": client_secret,
@@ -171,6 +174,7 @@ class VathosSession(SourcedSession):
             origins=None if origins is None else checked_origins(origins),
             clock=clock,
             events=self._events,
+            replay=replay,
         )
         if token:
             self.token = token

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,18 @@ def server() -> Iterator[AuthorizationServer]:
 def vathos(capsys: pytest.CaptureFixture[str], server: AuthorizationServer) -> Driver:
     """Runs commands in this process, with the server's service account in the environment."""
     return Driver(capsys, server)
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A folder in memory, as a login has it; removed afterwards."""
+    folder = Path("/dev/shm") / f"vathos-test-{os.getpid()}"
+    try:
+        folder.mkdir(0o700)
+    except OSError:
+        pytest.skip("there is no file system in memory")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

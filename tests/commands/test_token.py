@@ -452,24 +452,6 @@ def test_twenty_processes_make_one_request(server: AuthorizationServer) -> None:
     assert server.count() == 1
 
 
-def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Makes a folder in memory, as a login has it."""
-    folder = Path("/dev/shm") / f"vathos-test-{os.getpid()}"
-    try:
-        folder.mkdir(0o700)
-    except OSError:
-        pytest.skip("there is no file system in memory")
-    return folder
-
-
-@pytest.fixture
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory, removed afterwards."""
-    folder = runtime_folder(tmp_path_factory)
-    yield folder
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
-
-
 LOADED = """
 import sys
 from vathos.cli import main

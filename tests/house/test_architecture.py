@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 # A module imports lower floors only; one floor has no order, so its modules do not import each
 # other. New modules take the lowest floor that works.
 FLOORS: list[set[str]] = [
+    {"claims"},
     {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
-    | {"keys", "environment", "preparing"},
+    | {"keys", "environment", "preparing", "commands.plain"},
     {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
     | {
         "stores.entries",
@@ -26,19 +27,47 @@ FLOORS: list[set[str]] = [
         "shortcuts",
     },
     {"identity", "exchange", "levels", "stores.folder", "verdicts"},
-    {"commands", "commands.private_files", "commands.shortcut"}
-    | {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
+    {
+        "commands",
+        "commands.asking",
+        "commands.paging",
+        "commands.private_files",
+        "commands.profiles",
+        "commands.status_words",
+        "commands.shortcut",
+        "commands.streams",
+    }
+    | {
+        "commands.accounts",
+        "commands.certificates",
+        "commands.findings",
+        "refusals",
+        "endpoint",
+        "config",
+        "stores.base",
+        "stores",
+        "stores.sweeping",
+        "demo",
+    },
     {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
-    | {"discovery", "commands.options"},
-    {"stores.bypass", "stores.keyring", "commands.stored"},
-    {"sharing", "commands.formats", "commands.described"},
+    | {"discovery", "commands.options", "commands.bodies"},
+    {"stores.bypass", "stores.keyring", "commands.stored", "commands.profile_file"}
+    | {"commands.realm_check"},
+    {"sharing", "commands.formats", "commands.described", "commands.keyring_entry"},
     {"source", "stores.urls"},
-    {"auth", "dropin"},
-    {"session", "authentication", "demo.screen"},
-    {"demo.job", "commands.obtaining"},
-    {"demo.incidents", "demo.report", "commands.token"},
-    {"demo.command"},
-    {"cli"},
+    {"auth", "dropin", "commands.local_checks"},
+    {"session", "authentication", "demo.screen", "commands.way_checks"},
+    {
+        "demo.job",
+        "commands.obtaining",
+        "commands.progress",
+        "commands.server_checks",
+        "commands.serving",
+    },
+    {"demo.incidents", "demo.report", "commands.token", "commands.serve", "commands.doctor"}
+    | {"commands.calling", "commands.standing", "commands.login", "commands.logout"},
+    {"demo.command", "commands.receiving", "commands.status"},
+    {"cli", "commands.request"},
     {"commands.completion"},
     {"__init__", "__main__"},
 ]
@@ -117,7 +146,16 @@ def test_import_of_the_package_loads_nothing() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["config", "stores.memory", "stores.file", "policy", "identity", "cli", "commands.token"],
+    [
+        "config",
+        "stores.memory",
+        "stores.file",
+        "policy",
+        "identity",
+        "cli",
+        "commands.token",
+        "commands.request",
+    ],
 )
 def test_cheap_rooms_do_not_import_requests(name: str) -> None:
     """What a command line needs to read settings and tokens costs no HTTP library."""

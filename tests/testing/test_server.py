@@ -80,7 +80,7 @@ def test_given_port_is_used_and_can_be_taken() -> None:
     """A given port is used; a second server on it is an error that leaves nothing behind."""
     with AuthorizationServer(host="0.0.0.0") as server:
         port = port_of(server)
-        assert server.issuer.startswith("http://0.0.0.0:")
+        assert server.issuer.startswith(f"http://127.0.0.1:{port}/")
         with pytest.raises(OSError, match="in use"):
             AuthorizationServer(host="0.0.0.0", port=port)
     with AuthorizationServer(port=port) as again:

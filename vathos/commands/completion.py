@@ -28,7 +28,7 @@ _PROFILES = "profiles"  # what the scripts ask for
 _LIST = f"vathos completion {_PROFILES} 2>/dev/null"
 _PREAMBLE = {
     "bash": f'_vathos_profiles() {{ compgen -W "$({_LIST})" -- "$1"; }}',
-    "zsh": f"_vathos_profiles() {{ compadd -- ${{(f)\"$({_LIST})\"}}; }}",
+    "zsh": f'_vathos_profiles() {{ compadd -- ${{(f)"$({_LIST})"}}; }}',
 }
 _PROFILE = {"bash": "_vathos_profiles", "zsh": "_vathos_profiles", "fish": f"({_LIST})"}
 

@@ -38,13 +38,16 @@ def iso(moment: float | None) -> str | None:
         moment: Unix timestamp, or `None`.
 
     Returns:
-        Such as `2030-01-31T12:00:00Z`, or `None`.
+        Such as `2030-01-31T12:00:00Z`; `None` also after the year 9999.
     """
     import datetime  # noqa: PLC0415 - most want the bare token
 
     if moment is None:
         return None
-    utc = datetime.datetime.fromtimestamp(math.floor(moment), datetime.UTC)
+    try:
+        utc = datetime.datetime.fromtimestamp(math.floor(moment), datetime.UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
     return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -15,11 +15,13 @@ from vathos.stores.folder import PrivateFolder
 from vathos.stores.patience import Patience
 from vathos.tokens import Token
 
-__all__ = ["KeyringStore"]
+__all__ = ["USELESS", "KeyringStore"]
+
+USELESS = ("keyring.backends.fail", "keyring.backends.null")
+"""What the `keyring` package takes where there is no keyring."""
 
 _SERVICE = "vathos"
 _LONGEST_SWAP = 5.0
-_USELESS = ("keyring.backends.fail", "keyring.backends.null")
 
 
 class KeyringStore:
@@ -44,7 +46,7 @@ class KeyringStore:
             self._keyring = backend or self._patience.run(keyring.get_keyring)
         except StoreError as error:
             raise ConfigurationError(f"{_NO_KEYRING} ({error})") from error
-        if type(self._keyring).__module__.startswith(_USELESS):
+        if type(self._keyring).__module__.startswith(USELESS):
             raise ConfigurationError(_NO_KEYRING)
         self._folder = PrivateFolder(state_folder("keyring") / "keyring-locks")
 

@@ -8,9 +8,9 @@ import secrets
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-__all__ = ["Accounts", "Client", "Person", "ServiceAccount", "User", "Verdict"]
+__all__ = ["Accounts", "Client", "Known", "Person", "ServiceAccount", "User", "Verdict"]
 
 GRANTS = ("client_credentials", "password", "refresh_token")
 SCOPES = ("openid", "profile", "email")
@@ -103,6 +103,18 @@ def service_account_name(client_id: str) -> str:
         The user name.
     """
     return f"service-account-{client_id}"
+
+
+class Known(NamedTuple):
+    """Who there is.
+
+    Attributes:
+        client_ids: The clients.
+        usernames: The users, service accounts among them.
+    """
+
+    client_ids: tuple[str, ...]
+    usernames: tuple[str, ...]
 
 
 class Accounts:
@@ -237,6 +249,15 @@ class Accounts:
         self._last_failure[username] = now
         if self._lockout and last is not None and now - last < QUICK_FAILURES:
             self._locked_until[username] = now + LOCKED_FOR
+
+    def known(self) -> Known:
+        """Tells who there is.
+
+        Returns:
+            The names.
+        """
+        with self._lock:
+            return Known(tuple(self._clients), tuple(self._users))
 
     def forget_failures(self) -> None:
         """Unlocks every user and forgets every failed login."""

@@ -119,6 +119,17 @@ class Controls:
         """
         self._accounts.change_client(client_id, enabled=False)
 
+    def enable_client(self, client_id: str) -> None:
+        """Enables a client again.
+
+        Args:
+            client_id: The client.
+
+        Raises:
+            LookupError: If there is no such client.
+        """
+        self._accounts.change_client(client_id, enabled=True)
+
     def revoke_access_tokens(self) -> None:
         """Revokes every access token; sessions and refresh tokens live on."""
         self._ledger.revoke_access_tokens()

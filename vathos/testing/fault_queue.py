@@ -85,6 +85,22 @@ class FaultQueue:
                     return entry.fault
             return queue[-1].fault if queue else Effect()
 
+    def waiting(self) -> list[tuple[str, Effect, int | None, float | None]]:
+        """Lists the faults that wait for requests.
+
+        Returns:
+            For each the endpoint, the fault, for how many more requests, and until when (Unix
+            seconds); `None` where that does not end it.
+        """
+        now = self._now()
+        with self._lock:
+            return [
+                (endpoint, each.fault, each.times, each.until)
+                for endpoint, queue in self._entries.items()
+                for each in queue
+                if each.until is None or now < each.until
+            ]
+
     def heal(self, endpoint: str | None = None) -> None:
         """Takes all faults back.
 

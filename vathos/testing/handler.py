@@ -12,7 +12,7 @@ from vathos.testing.messages import Headers, Request
 from vathos.testing.wire import Delivery, cut_off
 
 if TYPE_CHECKING:
-    from vathos.testing.realm import Realm
+    from vathos.testing.realm import Case, Realm
 
 __all__ = ["Handler"]
 
@@ -47,6 +47,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(400)
             return
         case = self.realm.arrive(request)
+        try:
+            self._serve_case(case)
+        finally:
+            self.realm.done(case)
+
+    def _serve_case(self, case: Case) -> None:
         fault = case.fault
         if fault.pause and self.wait(fault.pause):
             self._drop()
@@ -65,7 +71,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 answer,
                 fault,
                 now=self.realm.now(),
-                bodiless=request.method == "HEAD",
+                bodiless=case.request.method == "HEAD",
                 keep_alive=not self.close_connection,
             ).send(self.wfile.write, self.wait)
             if not whole:
@@ -95,6 +101,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body=b"".join(kept),
             body_length=length,
             body_sha256=digest.hexdigest(),
+            peer=str(self.client_address[0]),
         )
 
 

@@ -42,6 +42,12 @@ class Listener(http.server.ThreadingHTTPServer):
         )
 
     @property
+    def host(self) -> str:
+        """The address to reach this server at, from this machine."""
+        host = str(self.server_address[0])
+        return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
+
+    @property
     def port(self) -> int:
         """The port that is listened on."""
         return int(self.server_address[1])
@@ -65,7 +71,7 @@ class Listener(http.server.ThreadingHTTPServer):
         # holds the socket. Elsewhere the acceptor wakes for nothing but a connection.
         cut_off(self.socket)
         with contextlib.suppress(OSError):
-            socket.create_connection(self._address_from_here(), timeout=1).close()
+            socket.create_connection((self.host, self.port), timeout=1).close()
         self._acceptor.join()
         self.server_close()
         with self._lock:
@@ -73,10 +79,6 @@ class Listener(http.server.ThreadingHTTPServer):
                 cut_off(connection)
         for worker in self._workers:
             worker.join()
-
-    def _address_from_here(self) -> tuple[str, int]:
-        host = str(self.server_address[0])
-        return ("127.0.0.1" if host == "0.0.0.0" else host), self.port  # noqa: S104
 
     def _accept(self) -> None:
         while not self._closing.is_set():

@@ -82,6 +82,7 @@ class Request:
         body: The body, empty where only its length and hash are kept (the protected API).
         body_length: Length of the body in bytes, transfer coding removed.
         body_sha256: Hexadecimal SHA-256 of the body.
+        peer: The address that it came from.
     """
 
     method: str
@@ -91,6 +92,7 @@ class Request:
     body: bytes = field(repr=False)
     body_length: int
     body_sha256: str
+    peer: str = ""
 
     @property
     def form(self) -> tuple[tuple[str, str], ...]:

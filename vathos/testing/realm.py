@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vathos.testing.accounts import Accounts
@@ -11,7 +12,7 @@ from vathos.testing.fault_queue import FaultQueue
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Answer, Request
 from vathos.testing.provider import Provider
-from vathos.testing.records import Bearer, Records
+from vathos.testing.records import Bearer, RecordedRequest, Records
 from vathos.testing.urls import Urls
 
 __all__ = ["Case", "Realm"]
@@ -25,7 +26,7 @@ class Case:
         request: The request.
         endpoint: Where it arrived.
         fault: What is to go wrong with it.
-        record: The number of its record.
+        record: The number of its record; 0 if there is none.
     """
 
     request: Request
@@ -41,10 +42,22 @@ class Realm:
         urls: The URLs.
         accounts: The clients and users.
         ledger: The tokens and sessions.
+        on_request: Is told of each request when it is over, however it ended.
+
+    Attributes:
+        control: Answers what comes below `/__vathos__/`, if anything does.
     """
 
-    def __init__(self, urls: Urls, accounts: Accounts, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        urls: Urls,
+        accounts: Accounts,
+        ledger: Ledger,
+        on_request: Callable[[RecordedRequest], object] | None = None,
+    ) -> None:
         self.urls = urls
+        self.control: Callable[[Request], Answer] | None = None
+        self._on_request = on_request
         self.now = ledger.now
         self.faults = FaultQueue(ledger.now)
         self.records = Records(accounts.secrets)
@@ -60,6 +73,8 @@ class Realm:
         Returns:
             The case.
         """
+        if self.control is not None and self.urls.control_name(request.path) is not None:
+            return Case(request, "control", Effect(), record=0)
         endpoint = self.urls.find(request.path)
         bearer = self.api.bearer(request) if endpoint == "api" else Bearer()
         record = self.records.add(request, endpoint, self.now(), bearer)
@@ -78,7 +93,19 @@ class Realm:
         self.records.answered(case.record, answer.status)
         return answer
 
+    def done(self, case: Case) -> None:
+        """Tells of a request that is over.
+
+        Args:
+            case: The case.
+        """
+        record = self.records.get(case.record)
+        if record is not None and self._on_request is not None:
+            self._on_request(record)
+
     def _process(self, case: Case) -> Answer:
+        if case.endpoint == "control" and self.control is not None:
+            return self.control(case.request)
         match case.endpoint:
             case "token":
                 return self._provider.token(case.request)

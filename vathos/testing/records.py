@@ -145,6 +145,18 @@ class Records:
             if record is not None:
                 self._records[number] = replace(record, status=status)
 
+    def get(self, number: int) -> RecordedRequest | None:
+        """Looks a record up.
+
+        Args:
+            number: Its number.
+
+        Returns:
+            The record; `None` if there never was one, or it was forgotten.
+        """
+        with self._lock:
+            return self._records.get(number)
+
     def select(self, endpoint: str | None = None) -> tuple[RecordedRequest, ...]:
         """Selects records.
 

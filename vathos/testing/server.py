@@ -13,6 +13,7 @@ from typing import Self
 from vathos.testing.accounts import Accounts, Client, Person, ServiceAccount, User
 from vathos.testing.api import ProtectedApi
 from vathos.testing.clock import Clock
+from vathos.testing.control import Control
 from vathos.testing.controls import Controls
 from vathos.testing.dialects import DIALECTS
 from vathos.testing.ledger import Ledger
@@ -59,6 +60,8 @@ class AuthorizationServer(Controls):
         clock: Tells Unix time in seconds.
         realm: The name of the realm, a part of every URL but the API's.
         tls: A server context; the URLs are https then.
+        control: Whether to take orders at `control_url`, from this machine only.
+        on_request: Is told of each request when it is over, on the thread that served it.
 
     Raises:
         ValueError: If there is no such dialect.
@@ -81,6 +84,8 @@ class AuthorizationServer(Controls):
         clock: Callable[[], float] = time.time,
         realm: str = "picking",
         tls: ssl.SSLContext | None = None,
+        control: bool = False,
+        on_request: Callable[[RecordedRequest], object] | None = None,
     ) -> None:
         if dialect not in DIALECTS:
             raise ValueError(f"there is no dialect {dialect!r}, only {', '.join(DIALECTS)}")
@@ -103,8 +108,11 @@ class AuthorizationServer(Controls):
         accounts = Accounts(known_clients, known_users, lock=lock, lockout=lockout)
         self._listener = Listener((host, port), tls)
         scheme = "http" if tls is None else "https"
-        self._urls = Urls(f"{scheme}://{host}:{self._listener.port}", realm)
-        super().__init__(own_clock, accounts, ledger, Realm(self._urls, accounts, ledger))
+        self._urls = Urls(f"{scheme}://{self._listener.host}:{self._listener.port}", realm)
+        whole = Realm(self._urls, accounts, ledger, on_request)
+        super().__init__(own_clock, accounts, ledger, whole)
+        if control:
+            whole.control = Control(self, accounts, whole.faults).answer
         self._listener.serve(self._realm)
 
     def close(self) -> None:
@@ -157,6 +165,11 @@ class AuthorizationServer(Controls):
     def api_url(self) -> str:
         """The base URL of the protected API."""
         return self._urls.api
+
+    @property
+    def control_url(self) -> str:
+        """The base URL of the control endpoint, of use if it was asked for."""
+        return self._urls.control
 
     @property
     def client_secret(self) -> str:

@@ -8,6 +8,7 @@ from vathos.testing.accounts import GRANTS
 
 __all__ = ["Urls"]
 
+_CONTROL = "/__vathos__/"
 _ENDPOINTS = {"token": "/token", "revocation": "/revoke", "introspection": "/token/introspect"}
 
 
@@ -37,6 +38,11 @@ class Urls:
     def api(self) -> str:
         """The base URL of the protected API."""
         return f"{self.origin}/v1"
+
+    @property
+    def control(self) -> str:
+        """The base URL of the control endpoint."""
+        return f"{self.origin}{_CONTROL}".rstrip("/")
 
     def endpoint(self, name: str) -> str:
         """Tells the URL of an OAuth endpoint.
@@ -71,6 +77,18 @@ class Urls:
         if url in places:
             return "discovery"
         return next((name for name in _ENDPOINTS if url == self.endpoint(name)), "unknown")
+
+    @staticmethod
+    def control_name(path: str) -> str | None:
+        """Tells what a path means to the control endpoint.
+
+        Args:
+            path: The path of a request.
+
+        Returns:
+            The last part of it; `None` if it is no path of the control endpoint.
+        """
+        return path.removeprefix(_CONTROL) if path.startswith(_CONTROL) else None
 
     def not_found(self, path: str) -> str:
         """Words the error of an unknown path as Keycloak does.

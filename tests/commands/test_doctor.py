@@ -1,0 +1,1018 @@
+"""`vathos doctor`: every thing that a token needs, with an outcome, a detail and a fix."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import filelock
+import pytest
+import trustme
+
+from tests.canaries import CANARY
+from tests.commands.driving import PROCESS, Driven, Driver, environment
+from tests.wire import Wire, answering, closed_port
+from vathos.commands import local_checks, way_checks
+from vathos.exit_codes import Exit
+from vathos.keys import KEYS
+from vathos.testing import AuthorizationServer, Client, Fault, User
+
+PATH = "/realms/picking/protocol/openid-connect/token"
+
+
+class Report(dict[str, dict[str, Any]]):
+    """What the doctor found, by name."""
+
+    def __init__(self, done: Driven) -> None:
+        assert done.err == ""
+        listed = json.loads(done.out)
+        super().__init__((each["name"], each) for each in listed)
+        assert len(self) == len(listed)
+        self.status = done.status
+        for each in listed:
+            assert list(each) == ["name", "outcome", "detail", "fix"]
+            assert (each["fix"] is None) == (each["outcome"] == "ok")
+
+    def told(self, name: str) -> tuple[str, str, str | None]:
+        """Returns outcome, detail and fix of one check."""
+        found = self[name]
+        return found["outcome"], found["detail"], found["fix"]
+
+    @property
+    def bad(self) -> list[str]:
+        """The names of the checks that failed."""
+        return [name for name, found in self.items() if found["outcome"] == "failed"]
+
+
+def doctor(vathos: Driver, *arguments: str, **environ: str) -> Report:
+    """Has the doctor look at everything."""
+    return Report(vathos("doctor", "--json", *arguments, **environ))
+
+
+def origin_of(server: AuthorizationServer) -> str:
+    """Returns where a server is."""
+    return server.api_url.removesuffix("/v1")
+
+
+# --- all is well --------------------------------------------------------------------------------
+
+
+def test_all_is_well(vathos: Driver, tmp_path: Path) -> None:
+    """Where nothing is wrong each check says what it saw, and the status is 0."""
+    report = doctor(vathos)
+    assert report.status == Exit.DONE
+    assert {found["outcome"] for found in report.values()} == {"ok"}
+    url = vathos.server.token_url
+    assert [name for name in report if not name.startswith("setting ")] == [
+        "configuration file",
+        "secret client_secret",
+        "grant",
+        "CA bundle",
+        "store",
+        "proxy",
+        "DNS",
+        "clock",
+        "realm",
+        "discovery",
+        "token",
+        "API",
+    ]
+    details = {name: found["detail"] for name, found in report.items()}
+    path = tmp_path / ".config" / "vathos" / "config.toml"
+    assert details["configuration file"] == f"there is none ({path})"
+    assert details["secret client_secret"] == "it can be read (VATHOS_CLIENT_SECRET)"
+    assert details["grant"] == "client credentials (RFC 6749 §4.4)"
+    assert details["CA bundle"] == "the certificates that requests brings (default)"
+    assert details["proxy"] == "none on the way to 127.0.0.1"
+    assert details["DNS"] == "127.0.0.1 is an address already"
+    assert details["clock"] == "it agrees with the server's within 5 s"
+    assert details["realm"] == (f"{url} answers HTTP 405; the path without /auth answers HTTP 404")
+    assert details["discovery"] == (
+        f"not used; VATHOS_ISSUER={vathos.server.issuer} would do for the token URL"
+    )
+    assert details["token"] == (
+        "client credentials grant: works for 300 s, scope 'openid profile email'"
+    )
+    assert details["API"] == f"{vathos.server.api_url} answers HTTP 200"
+
+
+def test_every_setting_has_its_source(vathos: Driver) -> None:
+    """Each setting is told with its value and where it comes from, a secret only as set."""
+    report = doctor(vathos, "--no-network", "--scope", "read", VATHOS_TIMEOUT="3")
+    assert [name for name in report if name.startswith("setting ")] == [
+        f"setting {name}" for name in KEYS
+    ]
+    details = {name: report[f"setting {name}"]["detail"] for name in KEYS}
+    assert details["client_id"] == "robot (VATHOS_CLIENT_ID)"
+    assert details["client_secret"] == "set (VATHOS_CLIENT_SECRET)"
+    assert details["username"] == "not set"
+    assert details["scope"] == "read (--scope)"
+    assert details["timeout"] == "3 (VATHOS_TIMEOUT)"
+    assert details["token_store"] == "file: (default)"
+
+
+def test_no_network_asks_nobody(vathos: Driver) -> None:
+    """Without network only this machine is looked at: no request, no name, no Redis."""
+    with mock.patch.object(socket, "getaddrinfo", side_effect=AssertionError):
+        report = doctor(vathos, "--no-network", VATHOS_TOKEN_STORE="redis://redis.invalid")
+    assert report.status == Exit.DONE
+    assert vathos.server.requests == ()
+    assert list(report)[-1] == "CA bundle"
+
+
+def test_token_is_not_kept(vathos: Driver) -> None:
+    """The token that is asked for takes the place of none that is kept."""
+    kept = vathos("token").out
+    assert doctor(vathos).status == Exit.DONE
+    assert vathos("token").out == kept
+    assert vathos.server.count("client_credentials") == 2
+
+
+def test_lines_for_a_person(vathos: Driver) -> None:
+    """Without --json each check is a line, and what to do about it is below."""
+    done = vathos("doctor", VATHOS_CLIENTID="x")
+    assert done.status == Exit.DONE
+    lines = done.out.splitlines()
+    assert lines[0] == "ok       setting client_id: robot (VATHOS_CLIENT_ID)"
+    at = lines.index("warning  variable VATHOS_CLIENTID: it means nothing")
+    assert lines[at + 1] == "         → unset it, or call it VATHOS_CLIENT_ID"
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(("environ", "colourful"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals(
+    server: AuthorizationServer, environ: dict[str, str], colourful: bool
+) -> None:
+    """In a terminal the outcome has a colour, unless NO_COLOR says otherwise."""
+    pexpect = pytest.importorskip("pexpect")
+    whole = {**os.environ, **environment(server), "TERM": "xterm", **environ}
+    if "NO_COLOR" not in environ:
+        whole.pop("NO_COLOR", None)
+    out, status = pexpect.run(
+        f"{sys.executable} -m vathos doctor --no-network", env=whole, withexitstatus=True
+    )
+    assert status == Exit.DONE
+    assert (b"\x1b[32mok     \x1b[0m  setting client_id" in out) is colourful
+    assert (b"\x1b" in out) is colourful
+
+
+def test_no_secret_is_told(tmp_path: Path) -> None:
+    """No secret and no token is in anything that is printed, also with -vv, and when it fails."""
+    with AuthorizationServer(
+        clients=[Client("robot", CANARY.client_secret)], users=[User("ada", CANARY.password)]
+    ) as server:
+        environ = {
+            **os.environ,
+            **environment(server),
+            "VATHOS_USERNAME": "ada",
+            "VATHOS_PASSWORD": CANARY.password,
+            "VATHOS_TOKEN_STORE": f"file:{tmp_path / 'store'}",
+            "HTTP_PROXY": f"http://ada:{CANARY.refresh_token}@127.0.0.1:1",
+        }
+        for more in ({"NO_PROXY": "127.0.0.1"}, {}, {"NO_PROXY": "*", "VATHOS_PASSWORD": "x"}):
+            for form in ([], ["--json"]):
+                done = subprocess.run(
+                    [*PROCESS, "doctor", "-vv", *form],
+                    env={**environ, **more},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                told = done.stdout + done.stderr
+                assert "Traceback" not in told
+                assert not CANARY.seen_in(told)
+                assert not any(token in told for token in server.issued)
+        assert server.issued
+
+
+# --- settings and secrets -----------------------------------------------------------------------
+
+
+def test_missing_credentials_are_named(vathos: Driver) -> None:
+    """What is missing fails with 3, and the rest is looked at all the same."""
+    report = doctor(vathos, VATHOS_CLIENT_ID="", VATHOS_CLIENT_SECRET="")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("setting client_secret") == (
+        "failed",
+        "missing",
+        "set VATHOS_CLIENT_SECRET, or choose a profile that has it (vathos login)",
+    )
+    assert report.bad == ["setting client_id", "setting client_secret"]
+    assert "token" not in report
+    assert report.told("API")[1] == (
+        f"{vathos.server.api_url} answers HTTP 401 to a request without token"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "status", "detail"),
+    [
+        (
+            {"VATHOS_TOKEN_URL": "http://auth.example/token"},
+            Exit.CONFIGURATION,
+            "token_url (VATHOS_TOKEN_URL) is plain http to auth.example; use https (http is for "
+            "loopback only)",
+        ),
+        (
+            {"VATHOS_TIMEOUT": "soon"},
+            Exit.CONFIGURATION,
+            "timeout (VATHOS_TIMEOUT) must be a number of seconds above 0",
+        ),
+    ],
+)
+def test_setting_that_cannot_be_used(
+    vathos: Driver, environ: dict[str, str], status: Exit, detail: str
+) -> None:
+    """A malformed setting is a finding like others, and the only one."""
+    report = doctor(vathos, **environ)
+    assert report.status == status
+    assert list(report) == ["settings"]
+    assert report.told("settings") == ("failed", detail, "put right what the message names")
+
+
+def test_senseless_command_line_is_no_finding(vathos: Driver) -> None:
+    """Where the command line makes no sense nothing is looked at."""
+    assert vathos("doctor", "--client-secret-file", "-", "--password-file", "-") == (
+        Exit.USAGE,
+        "",
+        "vathos: only one secret can come from standard input\n",
+    )
+
+
+def test_profile_that_others_can_write_is_refused(vathos: Driver, tmp_path: Path) -> None:
+    """A profile that others could change fails with 7, and the fix is in the words."""
+    path = tmp_path / "config.toml"
+    path.write_text("[profile.default]\n")
+    path.chmod(0o666)
+    report = doctor(vathos, "--config", str(path))
+    assert report.status == Exit.UNSAFE
+    assert report.told("settings")[1] == (
+        f"{path} can be written by others (mode 0666): chmod 600 {path}"
+    )
+
+
+def test_profile_is_told_with_its_mode(vathos: Driver, tmp_path: Path) -> None:
+    """The configuration file is told with its mode and the profile that is used."""
+    path = tmp_path / "config.toml"
+    path.write_text('[profile.a]\nscope = "read"\n')
+    path.chmod(0o640)
+    report = doctor(vathos, "--no-network", "--config", str(path), "--profile", "a")
+    assert report.told("configuration file") == ("ok", f"{path}, mode 0640, profile 'a'", None)
+    report = doctor(vathos, "--no-network", VATHOS_CONFIG=str(path))
+    assert report.told("configuration file")[1] == f"{path}, mode 0640, no profile of it is used"
+
+
+def test_misspelt_variable_is_a_warning(vathos: Driver) -> None:
+    """A variable that means nothing is told with the one that was meant, others are not."""
+    report = doctor(vathos, "--no-network", VATHOS_TOKENURL="x", VATHOS_ACCESS_TOKEN="x")
+    assert report.status == Exit.DONE
+    assert report.told("variable VATHOS_TOKENURL") == (
+        "warning",
+        "it means nothing",
+        "unset it, or call it VATHOS_TOKEN_URL",
+    )
+    assert "variable VATHOS_ACCESS_TOKEN" not in report
+
+
+def test_secret_file_is_looked_at(vathos: Driver, tmp_path: Path) -> None:
+    """A secret file is told with its mode; a warning if others can reach it."""
+    path = tmp_path / "secret"
+    path.write_text(vathos.server.client_secret)
+    path.chmod(0o600)
+    given = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": str(path)}
+    report = doctor(vathos, "--no-network", **given)
+    assert report.told("secret client_secret") == (
+        "ok",
+        f"it can be read ({path}, mode 0600)",
+        None,
+    )
+    path.chmod(0o644)
+    report = doctor(vathos, "--no-network", **given)
+    assert report.status == Exit.DONE
+    assert report.told("secret client_secret") == (
+        "warning",
+        f"{path} can be reached by others (mode 0644)",
+        f"chmod 600 {path}",
+    )
+
+
+def test_secret_of_the_service_manager_may_have_any_mode(vathos: Driver, tmp_path: Path) -> None:
+    """What systemd hands over is guarded by systemd."""
+    path = tmp_path / "vathos.client_secret"
+    path.write_text("secret")
+    path.chmod(0o444)
+    given = {"VATHOS_CLIENT_SECRET": "", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    report = doctor(vathos, "--no-network", **given)
+    assert report.told("secret client_secret") == (
+        "ok",
+        f"it can be read ({path}, mode 0444)",
+        None,
+    )
+
+
+def test_secret_that_cannot_be_read_fails(vathos: Driver, tmp_path: Path) -> None:
+    """A secret file that is missing fails with 3, and says where it was named."""
+    path = tmp_path / "missing"
+    given = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": str(path)}
+    report = doctor(vathos, "--no-network", **given)
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("secret client_secret") == (
+        "failed",
+        f"the file {path} (VATHOS_CLIENT_SECRET_FILE) cannot be read: No such file or directory",
+        "put it where VATHOS_CLIENT_SECRET_FILE says, or name another place for it",
+    )
+
+
+def test_white_space_around_a_secret_is_a_warning(vathos: Driver) -> None:
+    """A space that came along when it was pasted is told, as nobody sees it."""
+    report = doctor(vathos, "--no-network", VATHOS_CLIENT_SECRET=f"{CANARY.client_secret} ")
+    assert report.told("secret client_secret") == (
+        "warning",
+        "it begins or ends with white space (VATHOS_CLIENT_SECRET)",
+        "take that away where it is kept, unless it belongs to the secret",
+    )
+
+
+def test_password_grant_is_deprecated(vathos: Driver) -> None:
+    """A person's password works, and what to use in its place is said."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    report = doctor(vathos, **person)
+    assert report.status == Exit.DONE
+    outcome, detail, fix = report.told("grant")
+    assert outcome == "warning"
+    assert "RFC 9700 §2.4" in detail
+    assert fix
+    assert "client credentials" in fix
+    assert "PKCE" in fix
+    assert report.told("token")[1].startswith("password grant: works for 300 s")
+    assert vathos.server.count("password") == 1
+
+
+# --- CA bundle and store ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [None, "nothing"])
+def test_ca_bundle_that_cannot_be_used(vathos: Driver, tmp_path: Path, content: str | None) -> None:
+    """A bundle that is missing or holds no certificate fails with 3."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    report = doctor(vathos, "--no-network", REQUESTS_CA_BUNDLE=str(path))
+    assert report.status == Exit.CONFIGURATION
+    outcome, detail, fix = report.told("CA bundle")
+    assert outcome == "failed"
+    assert detail.startswith(f"{path} (REQUESTS_CA_BUNDLE) cannot be used: ")
+    assert fix == "name a PEM file with --ca-bundle or VATHOS_CA_BUNDLE"
+
+
+def test_store_is_tried(vathos: Driver, tmp_path: Path) -> None:
+    """The store is locked, written, read and left empty."""
+    folder = tmp_path / "store"
+    report = doctor(vathos, "--no-network", "--token-store", f"file:{folder}")
+    outcome, detail, _ = report.told("store")
+    assert outcome == "ok"
+    assert detail.startswith(f"FileStore('{folder}'): locked, written, read and removed in ")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not list(folder.glob("*.json"))
+
+
+def test_store_that_others_can_reach_is_refused(vathos: Driver, tmp_path: Path) -> None:
+    """A folder with another mode fails with 7, and the command that mends it is in the words."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    folder.chmod(0o755)
+    report = doctor(vathos, "--no-network", "--token-store", f"file:{folder}")
+    assert report.status == Exit.UNSAFE
+    assert report.told("store") == (
+        "failed",
+        f"{folder} is open to other users (mode 0755): chmod 700 {folder}",
+        "choose another store, as in VATHOS_TOKEN_STORE=file:/path",
+    )
+
+
+def test_lock_that_is_held_fails(
+    vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that cannot be had in time fails with 3."""
+    monkeypatch.setattr(local_checks, "_LONGEST_LOCK", 0.05)
+    folder = tmp_path / "store"
+    arguments = ("--no-network", "--token-store", f"file:{folder}")
+    doctor(vathos, *arguments)
+    (path,) = folder.glob("*.lock")
+    with filelock.FileLock(path):
+        report = doctor(vathos, *arguments)
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("store")[1].startswith("its lock cannot be had: another process held ")
+
+
+def test_default_store_may_be_missing(vathos: Driver) -> None:
+    """Where a package is missing tokens are not kept: a warning, unless the store was chosen."""
+    with mock.patch.dict(sys.modules, {"filelock": None}):
+        report = doctor(vathos, "--no-network")
+        assert report.status == Exit.DONE
+        assert report.told("store") == (
+            "warning",
+            "tokens are not kept: the file store needs the package filelock: "
+            "pip install 'vathos[file]'",
+            "pip install 'vathos[file]'",
+        )
+        report = doctor(vathos, "--no-network", "--token-store", "file:")
+        assert report.status == Exit.CONFIGURATION
+        assert report.told("store")[0] == "failed"
+
+
+class Forgetful:
+    """A store that keeps nothing."""
+
+    def lock(self, *_: object) -> Any:
+        """Locks nothing."""
+        return mock.MagicMock()
+
+    def save(self, *_: object) -> None:
+        """Saves nothing."""
+
+    load = delete = save
+
+
+def test_store_that_forgets_fails(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that does not give back what was put into it fails with 3."""
+    monkeypatch.setattr(local_checks, "open_store", lambda _: Forgetful())
+    report = doctor(vathos, "--no-network")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("store")[1] == "file: does not give back what was put into it"
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_error_of_the_system_is_a_failed_check(
+    vathos: Driver, monkeypatch: pytest.MonkeyPatch, error: OSError, detail: str
+) -> None:
+    """What the system refuses is told in its words."""
+    monkeypatch.setattr(local_checks, "_store", mock.Mock(side_effect=error))
+    report = doctor(vathos, "--no-network")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("store")[:2] == ("failed", detail)
+
+
+def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that breaks is a finding with status 1, never a traceback; its words are not told."""
+
+    def broken(*_: object) -> Iterator[Any]:
+        raise TypeError(CANARY.client_secret)
+
+    monkeypatch.setattr(local_checks, "_store", broken)
+    report = doctor(vathos)
+    assert report.status == Exit.FAILED
+    assert report.told("store") == (
+        "failed",
+        "the check itself is broken (TypeError)",
+        "go by the other checks, and report this one as a bug of vathos",
+    )
+    assert report.told("token")[0] == "ok"
+    report = doctor(vathos, VATHOS_CLIENT_SECRET="wrong")
+    assert report.status == Exit.REFUSED
+
+
+# --- the way to the servers ---------------------------------------------------------------------
+
+
+def test_unknown_name_fails(vathos: Driver) -> None:
+    """A host that no name server knows fails with 5, and nothing behind it is tried."""
+    report = doctor(vathos, VATHOS_TOKEN_URL="https://auth.invalid/token")
+    assert report.status == Exit.UNREACHABLE
+    assert report.told("DNS") == (
+        "failed",
+        "auth.invalid: Name or service not known",
+        "check the host name in the URL, and whether this network knows it",
+    )
+    assert not {"TLS", "realm", "token"} & report.keys()
+    assert report.told("API")[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "auth.invalid: Temporary failure"),
+        (None, "auth.invalid: no answer within 0.05 s"),
+    ],
+)
+def test_name_server_that_does_not_answer_fails(
+    vathos: Driver, error: Exception | None, detail: str
+) -> None:
+    """A name server that is silent is no wrong host name, and the examination goes on."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host != "auth.invalid":
+            return real(host, *arguments, **options)
+        if error is None:
+            time.sleep(0.3)
+        raise error or OSError
+
+    with mock.patch.object(socket, "getaddrinfo", resolve):
+        report = doctor(
+            vathos, "--token-timeout", "0.05", VATHOS_TOKEN_URL="https://auth.invalid/token"
+        )
+        time.sleep(0.3)  # so that the resolver ends before the patch does
+    assert report.told("DNS") == (
+        "failed",
+        detail,
+        "check this machine's network and name server (/etc/resolv.conf)",
+    )
+
+
+def test_host_that_is_no_name_fails(vathos: Driver) -> None:
+    """A host name with a part that is too long fails with 3, before anybody is asked."""
+    host = f"{'a' * 64}.localhost"
+    with mock.patch.object(way_checks.socket, "getaddrinfo", side_effect=UnicodeError):
+        report = doctor(vathos, VATHOS_TOKEN_URL=f"https://{host}/token")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("DNS")[:2] == ("failed", f"{host} is no host name")
+
+
+def test_name_is_resolved(vathos: Driver) -> None:
+    """A name is told with its addresses."""
+    url = vathos.server.token_url.replace("127.0.0.1", "localhost")
+    report = doctor(vathos, VATHOS_TOKEN_URL=url)
+    assert report.status == Exit.DONE
+    assert "127.0.0.1" in report.told("DNS")[1]
+
+
+def test_server_that_is_not_there_fails(vathos: Driver) -> None:
+    """A port that nobody listens on fails with 5."""
+    with closed_port() as port:
+        report = doctor(vathos, VATHOS_TOKEN_URL=f"http://127.0.0.1:{port}/token")
+    assert report.status == Exit.UNREACHABLE
+    assert report.bad == ["realm"]
+    assert "could not be reached (Connection refused)" in report.told("realm")[1]
+
+
+def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
+    """The proxy on the way is told with the variable that names it; so is an exemption."""
+    proxy = f"http://ada:{CANARY.password}@127.0.0.1:3128"
+    with mock.patch.object(way_checks, "_is_address", return_value=True):
+        report = doctor(vathos, http_proxy=proxy)
+        assert report.told("proxy")[1] == (
+            "http://127.0.0.1:3128 with a login (http_proxy) on the way to 127.0.0.1"
+        )
+        report = doctor(vathos, all_proxy="127.0.0.1:3128")
+        assert report.told("proxy")[1] == (
+            "http://127.0.0.1:3128 (all_proxy) on the way to 127.0.0.1"
+        )
+    report = doctor(vathos, http_proxy=proxy, no_proxy="127.0.0.1")
+    assert report.told("proxy")[1] == (
+        "none on the way to 127.0.0.1, though http_proxy is set (NO_PROXY exempts the host)"
+    )
+    assert report.status == Exit.DONE
+
+
+def test_malformed_proxy_fails(vathos: Driver) -> None:
+    """A proxy that is no URL fails with 3, without its words."""
+    report = doctor(vathos, http_proxy=f"http://ada:{CANARY.password}")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("proxy") == (
+        "failed",
+        "the URL of the proxy is malformed",
+        "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY",
+    )
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> trustme.CA:
+    """A CA, with its certificate in `ca.pem`."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return ca
+
+
+class Secure:
+    """A server that speaks TLS."""
+
+    def __init__(self, vathos: Driver, issued: trustme.LeafCert, **environ: str) -> None:
+        self._vathos, self._environ = vathos, environ
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        issued.configure_cert(self._context)
+
+    def examined(self, **environ: str) -> Report:
+        """Has the doctor look at it."""
+        with AuthorizationServer(tls=self._context) as server:
+            return doctor(self._vathos, **environment(server), **self._environ, **environ)
+
+
+def days_from_now(days: float) -> datetime.datetime:
+    """Returns a moment."""
+    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+
+
+def test_tls_is_told(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
+    """A certificate that is trusted is told with its issuer and its days, by file and variable."""
+    issued = ca.issue_cert("127.0.0.1", not_after=days_from_now(90.5))
+    for name in ("VATHOS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        report = Secure(vathos, issued, **{name: str(tmp_path / "ca.pem")}).examined()
+        assert report.status == Exit.DONE
+        outcome, detail, _ = report.told("TLS")
+        assert outcome == "ok"
+        assert detail.startswith("127.0.0.1: TLSv1.")
+        assert detail.endswith(", valid for another 90 days")
+        assert report.told("CA bundle")[1] == f"{tmp_path / 'ca.pem'} ({name})"
+
+
+def test_certificate_that_ends_soon_is_a_warning(
+    vathos: Driver, tmp_path: Path, ca: trustme.CA
+) -> None:
+    """Two weeks before its end there is time to renew it."""
+    issued = ca.issue_cert("127.0.0.1", not_after=days_from_now(3.5))
+    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
+    assert report.status == Exit.DONE
+    assert report.told("TLS")[0] == "warning"
+    assert "another 3 days" in report.told("TLS")[1]
+
+
+EXPIRED = "set this machine's clock if it is wrong; else the server needs a new certificate"
+
+
+@pytest.mark.parametrize(
+    ("host", "dates", "detail", "fix"),
+    [
+        (
+            "127.0.0.1",
+            (-9, -2),
+            "the certificate has expired (certificate has expired)",
+            EXPIRED,
+        ),
+        (
+            "127.0.0.1",
+            (2, 9),
+            "the certificate is not valid yet (certificate is not yet valid)",
+            EXPIRED,
+        ),
+        (
+            "127.0.0.2",
+            (-9, 9),
+            "the certificate is for another host name (IP address mismatch, certificate is not "
+            "valid for '127.0.0.1'.)",
+            "write the URL with the name in the certificate, or have one made for this name",
+        ),
+    ],
+)
+def test_flaws_of_a_certificate_are_told_apart(
+    vathos: Driver,
+    tmp_path: Path,
+    ca: trustme.CA,
+    host: str,
+    dates: tuple[float, float],
+    detail: str,
+    fix: str,
+) -> None:
+    """Expired, not yet valid, and for another host: each has words and a fix of its own."""
+    start, end = map(days_from_now, dates)
+    issued = ca.issue_cert(host, not_before=start, not_after=end)
+    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
+    assert report.status == Exit.UNSAFE
+    assert report.told("TLS") == ("failed", f"127.0.0.1: {detail}", fix)
+    assert "token" not in report
+
+
+def test_unknown_ca_is_told_apart(vathos: Driver, ca: trustme.CA) -> None:
+    """A CA that is not trusted here is no flaw of the certificate."""
+    report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
+    assert report.status == Exit.UNSAFE
+    outcome, detail, fix = report.told("TLS")
+    assert outcome == "failed"
+    assert detail.startswith("127.0.0.1: the certificate is by a CA that is not trusted here (")
+    assert fix
+    assert "VATHOS_CA_BUNDLE" in fix
+
+
+def test_plain_http_in_place_of_tls_is_told(vathos: Driver) -> None:
+    """A server that speaks http at an https URL fails with 7."""
+    url = vathos.server.token_url.replace("http:", "https:")
+    report = doctor(vathos, VATHOS_TOKEN_URL=url)
+    assert report.status == Exit.UNSAFE
+    assert report.told("TLS")[1].startswith("127.0.0.1: TLS could not be agreed (")
+
+
+def test_tls_through_a_proxy(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
+    """The certificate is looked at through the proxy that the requests use, with its login."""
+    received: list[bytes] = []
+
+    def proxy(connection: Any) -> None:
+        connection.tunnel()
+        received.append(connection.received)
+
+    with Wire(proxy) as wire:
+        secure = Secure(
+            vathos, ca.issue_cert("127.0.0.1"), VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")
+        )
+        report = secure.examined(https_proxy=f"http://ada:pass%20word@127.0.0.1:{wire.port}")
+    assert report.status == Exit.DONE
+    assert report.told("TLS")[0] == "ok"
+    assert report.told("token")[0] == "ok"
+    assert b"proxy-authorization: basic ywrhonbhc3mgd29yza==" in received[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("status", "detail"),
+    [
+        ("407 Login wanted", "Tunnel connection failed: 407 Login wanted"),
+        ("502 Bad Gateway", "Tunnel connection failed: 502 Bad Gateway"),
+    ],
+)
+def test_proxy_that_refuses_fails(vathos: Driver, status: str, detail: str) -> None:
+    """What a proxy says in place of a tunnel is told."""
+    with Wire(answering(b"", status=status)) as wire:
+        url = "https://127.0.0.1:1/token"
+        proxy = f"http://127.0.0.1:{wire.port}"
+        report = doctor(vathos, VATHOS_TOKEN_URL=url, https_proxy=proxy)
+    assert report.status == Exit.UNREACHABLE
+    assert report.told("TLS") == (
+        "failed",
+        f"127.0.0.1: {detail}",
+        "check host and port of the URL, the proxy, and whether the server runs",
+    )
+
+
+def test_proxy_of_another_kind_is_left_alone(vathos: Driver) -> None:
+    """What goes through a proxy with TLS of its own is left to the requests."""
+    with closed_port() as port:
+        url = "https://127.0.0.1:1/token"
+        report = doctor(vathos, VATHOS_TOKEN_URL=url, https_proxy=f"https://127.0.0.1:{port}")
+    assert report.told("TLS")[:2] == (
+        "ok",
+        "left to the requests below, for the kind of proxy on the way",
+    )
+    assert report.told("realm")[0] == "failed"
+
+
+def test_certificate_with_another_flaw(vathos: Driver, ca: trustme.CA) -> None:
+    """A flaw without words of its own is told in those of the TLS library."""
+    error = ssl.SSLCertVerificationError("certificate verify failed")
+    error.verify_code, error.verify_message = 79, "invalid CA certificate"
+    with mock.patch("http.client.HTTPSConnection.connect", side_effect=error):
+        report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
+    assert report.status == Exit.UNSAFE
+    assert report.told("TLS") == (
+        "failed",
+        "127.0.0.1: the certificate is not valid (invalid CA certificate)",
+        "have the server's certificate mended",
+    )
+
+
+# --- what the servers say -----------------------------------------------------------------------
+
+
+def test_missing_auth_is_found(vathos: Driver) -> None:
+    """A path without /auth that needs it fails with 3, and the right URL is the fix."""
+    origin = origin_of(vathos.server)
+    report = doctor(vathos, VATHOS_TOKEN_URL=f"{origin}{PATH}")
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("realm") == (
+        "failed",
+        f"{origin}{PATH} answers HTTP 404; the path with /auth answers HTTP 405",
+        f"set VATHOS_TOKEN_URL={origin}/auth{PATH}",
+    )
+    assert "token" not in report
+
+
+def test_superfluous_auth_is_found(vathos: Driver) -> None:
+    """The other way round the URL without /auth is the fix."""
+
+    def keycloak(connection: Any) -> None:
+        path = connection.read_request().line.split(" ")[1].encode()
+        status = b"404 Not Found" if path.startswith(b"/auth/") else b"405 Method Not Allowed"
+        connection.send(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status)
+
+    with Wire(keycloak) as wire:
+        origin = f"http://127.0.0.1:{wire.port}"
+        report = doctor(vathos, VATHOS_TOKEN_URL=f"{origin}/auth{PATH}")
+    assert report.told("realm")[1:] == (
+        f"{origin}/auth{PATH} answers HTTP 404; the path without /auth answers HTTP 405",
+        f"set VATHOS_TOKEN_URL={origin}{PATH}",
+    )
+    assert report.told("clock") == ("ok", "the server does not tell the time", None)
+
+
+def test_unknown_realm_is_told(vathos: Driver) -> None:
+    """Where neither path is there the name of the realm is in question."""
+    url = vathos.server.token_url.replace("picking", "packing")
+    report = doctor(vathos, VATHOS_TOKEN_URL=url)
+    assert report.status == Exit.CONFIGURATION
+    assert report.told("realm")[1:] == (
+        f"{url} answers HTTP 404; the path without /auth answers HTTP 404",
+        "check host, path and name of the realm in VATHOS_TOKEN_URL",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "more"),
+    [
+        (
+            "302 Found",
+            Exit.UNSAFE,
+            ", a redirect that is not followed, as the secret would go along",
+        ),
+        ("503 Service Unavailable", Exit.UNREACHABLE, ""),
+        ("404 Not Found", Exit.CONFIGURATION, ""),
+    ],
+)
+def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit, more: str) -> None:
+    """A redirect, a broken server and a missing path have a status each; no secret is sent."""
+    code = answer.partition(" ")[0]
+    with Wire(answering(b"", status=answer, headers=("Location: https://example.org/",))) as wire:
+        url = f"http://127.0.0.1:{wire.port}{PATH}"
+        report = doctor(vathos, VATHOS_TOKEN_URL=url)
+        received = [connection.received for connection in wire.connections]
+    assert report.status == status
+    assert report.told("realm")[:2] == (
+        "failed",
+        f"{url} answers HTTP {code}; the path with /auth answers HTTP {code}{more}",
+    )
+    assert "token" not in report
+    assert len(received) == 2
+    assert not any(vathos.server.client_secret.encode() in each for each in received)
+
+
+@pytest.mark.parametrize("answer", ["404 Not Found", "302 Found"])
+def test_token_endpoint_of_another_kind_need_not_answer_a_get(vathos: Driver, answer: str) -> None:
+    """A path that is not Keycloak's may say what it likes to a GET; the token decides."""
+    body = json.dumps({"access_token": "t", "token_type": "Bearer", "expires_in": 60}).encode()
+
+    def behave(connection: Any) -> None:
+        is_post = connection.read_request().line.startswith("POST ")
+        status, content = ("200 OK", body) if is_post else (answer, b"")
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: "
+        connection.send(f"{head}{len(content)}\r\n\r\n".encode() + content)
+
+    with Wire(behave) as wire:
+        url = f"http://127.0.0.1:{wire.port}/oauth/token"
+        report = doctor(vathos, VATHOS_TOKEN_URL=url)
+    assert report.told("realm") == (
+        "warning",
+        f"{url} answers HTTP {answer.partition(' ')[0]} to a GET, as some servers do",
+        "if no token is to be had either, check host and path in VATHOS_TOKEN_URL",
+    )
+    assert report.told("token")[0] == "ok"
+    assert report.told("discovery") == ("ok", "not used, as there is no issuer", None)
+
+
+def test_issuer_without_a_document_fails(vathos: Driver) -> None:
+    """An issuer that has no document fails with 3, as nobody refused any credentials."""
+    issuer = f"{origin_of(vathos.server)}/elsewhere"
+    report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=issuer)
+    assert report.status == Exit.CONFIGURATION
+    assert report.bad == ["discovery"]
+    assert report.told("discovery")[1].startswith(
+        f"the issuer {issuer} has no discovery document (HTTP 404)"
+    )
+    assert "token" not in report
+    vathos.server.fail("discovery", Fault.status(503), times=None)
+    report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=vathos.server.issuer)
+    assert report.status == Exit.UNREACHABLE
+
+
+def test_issuer_is_discovered(vathos: Driver) -> None:
+    """An issuer is told with the token endpoint that its document names."""
+    server = vathos.server
+    report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
+    assert report.status == Exit.DONE
+    assert report.told("discovery")[1] == (
+        f"the token endpoint of {server.issuer} is {server.token_url}"
+    )
+    without = server.issuer.replace("/auth/", "/")
+    report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=without)
+    assert report.told("realm")[2] == f"set VATHOS_ISSUER={server.issuer}"
+
+
+def test_document_of_another_issuer_fails(vathos: Driver) -> None:
+    """A document that is another issuer's fails with 3."""
+    server = vathos.server
+    server.fail("discovery", Fault.amend(issuer="https://other.example"), times=None)
+    report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
+    assert report.status == Exit.CONFIGURATION
+    assert "is the document of the issuer 'https://other.example'" in report.told("discovery")[1]
+    report = doctor(vathos)
+    assert report.status == Exit.DONE
+    assert report.told("discovery")[1].startswith("not used, and would not work: ")
+
+
+@pytest.mark.parametrize(("seconds", "side"), [(100, "behind"), (-100, "ahead of")])
+def test_clock_offset_is_a_warning(vathos: Driver, seconds: float, side: str) -> None:
+    """A clock that differs by more than some seconds is told with its side."""
+    vathos.server.advance(seconds)
+    report = doctor(vathos)
+    assert report.status == Exit.DONE
+    outcome, detail, fix = report.told("clock")
+    assert outcome == "warning"
+    assert detail in {
+        f"this machine's clock is {abs(seconds) + more} s {side} the server's"
+        for more in (-1, 0, 1)
+    }
+    assert fix
+    assert "NTP" in fix
+
+
+def test_refused_credentials_fail(vathos: Driver) -> None:
+    """Credentials that the server refuses fail with 4, after one attempt."""
+    report = doctor(vathos, VATHOS_CLIENT_SECRET=CANARY.client_secret)
+    assert report.status == Exit.REFUSED
+    assert report.bad == ["token"]
+    assert "invalid_client" in report.told("token")[1]
+    assert vathos.server.count("client_credentials") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Fault.status(503), Exit.UNREACHABLE),
+        (Fault.redirect("https://example.org"), Exit.UNSAFE),
+        (Fault.html(), Exit.UNREACHABLE),
+    ],
+)
+def test_broken_token_endpoint_fails(vathos: Driver, fault: Fault, status: Exit) -> None:
+    """A token endpoint that gives none fails by what that means."""
+    # The first request asks whether the path is there.
+    vathos.server.fail("token", Fault.delay(0))
+    vathos.server.fail("token", fault)
+    report = doctor(vathos)
+    assert report.status == status
+    assert report.bad == ["token"]
+
+
+def test_token_without_lifetime_is_a_warning(vathos: Driver) -> None:
+    """A server that names no lifetime has tokens used until the API refuses them."""
+    vathos.server.fail("token", Fault.without("expires_in"), times=None)
+    report = doctor(vathos)
+    assert report.told("token")[0] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "status", "detail"),
+    [
+        (Fault.status(401), "failed", Exit.CONFIGURATION, "HTTP 401 to a token that is a moment "
+         "old"),
+        (Fault.status(403), "warning", Exit.DONE, "HTTP 403"),
+        (Fault.status(404), "ok", Exit.DONE, "HTTP 404"),
+        (Fault.status(502), "failed", Exit.UNREACHABLE, "HTTP 502"),
+        (Fault.redirect("/v2"), "warning", Exit.DONE, "HTTP 302, a redirect"),
+    ],
+)  # fmt: skip
+def test_api_answers(vathos: Driver, fault: Fault, outcome: str, status: Exit, detail: str) -> None:
+    """What the API says to a good token is judged by what to do about it."""
+    vathos.server.fail("api", fault)
+    report = doctor(vathos)
+    assert report.status == status
+    assert report.told("API")[:2] == (outcome, f"{vathos.server.api_url} answers {detail}")
+    assert vathos.server.api.count() == 1
+
+
+def test_api_that_breaks_off_fails(vathos: Driver) -> None:
+    """An API that gives no answer fails with 5."""
+    vathos.server.fail("api", Fault.drop_before())
+    report = doctor(vathos)
+    assert report.status == Exit.UNREACHABLE
+    assert report.told("API") == (
+        "failed",
+        "the API could not be reached (ConnectionError)",
+        "check the base URL (VATHOS_BASE_URL)",
+    )
+
+
+def test_api_elsewhere_is_reached_on_its_own_way(vathos: Driver) -> None:
+    """An API on another host has a way of its own, and fails on its own."""
+    report = doctor(vathos, VATHOS_BASE_URL="https://api.invalid/v1")
+    assert report.status == Exit.UNREACHABLE
+    assert report.bad == ["API DNS"]
+    assert report.told("token")[0] == "ok"
+    assert "API" not in report
+
+
+def test_worst_failure_is_the_status(vathos: Driver, tmp_path: Path) -> None:
+    """Of several failures the status is that of the worst: 7, 3, 4, 5."""
+    folder = tmp_path / "store"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    given = {"VATHOS_CLIENT_SECRET": "wrong", "VATHOS_BASE_URL": "https://api.invalid"}
+    assert doctor(vathos, **given).status == Exit.REFUSED
+    given["REQUESTS_CA_BUNDLE"] = str(tmp_path / "missing")
+    assert doctor(vathos, **given).status == Exit.CONFIGURATION
+    given["VATHOS_TOKEN_STORE"] = f"file:{folder}"
+    assert doctor(vathos, **given).status == Exit.UNSAFE

@@ -1,0 +1,314 @@
+"""`vathos logout`: the token is revoked at the server, then forgotten, or else kept and said so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.canaries import CANARY
+from tests.commands.driving import Driver, environment, process
+from vathos.commands.status_words import local
+from vathos.exit_codes import Exit
+from vathos.grants import ClientCredentialsGrant
+from vathos.identity import identity_of
+from vathos.stores.file import FileStore
+from vathos.testing import AuthorizationServer, Client, Fault, User
+from vathos.tokens import Token
+
+Config = Callable[[str], Path]
+KEPT = "; the token is kept, to be revoked later (--no-revoke forgets it as it is)\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """Writes the user's configuration file."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / ".config" / "vathos" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+def entries(home: Path) -> list[Path]:
+    """Lists the tokens in the default store."""
+    return list((home / ".local" / "state" / "vathos").glob("*.json"))
+
+
+def works(server: AuthorizationServer, number: int = -1) -> bool:
+    """Tells whether the API takes a token that the server has issued."""
+    headers = {"Authorization": f"Bearer {server.issued[number]}"}
+    return requests.get(f"{server.api_url}/x", headers=headers, timeout=5).ok
+
+
+def revocations(server: AuthorizationServer) -> int:
+    """Counts the requests to revoke a token."""
+    return sum(request.endpoint == "revocation" for request in server.requests)
+
+
+def test_token_is_revoked_and_forgotten(vathos: Driver, tmp_path: Path) -> None:
+    """After it the token works nowhere, and the store has none."""
+    vathos("token")
+    assert works(vathos.server)
+    done = vathos("logout")
+    assert done == (
+        *(Exit.DONE, ""),
+        "vathos: the token of the client 'robot' is revoked and forgotten\n",
+    )
+    assert not works(vathos.server)
+    assert entries(tmp_path) == []
+    assert vathos("status").status == Exit.NO_TOKEN
+
+
+def test_login_of_a_person_ends(vathos: Driver) -> None:
+    """The refresh token goes too, and with it the session."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    vathos("token", **person)
+    vathos("token")  # another one, of the service account
+    done = vathos("logout", **person)
+    assert done.err == "vathos: the token of 'ada' at the client 'robot' is revoked and forgotten\n"
+    assert revocations(vathos.server) == 2
+    assert not works(vathos.server, 0)
+    assert works(vathos.server, 1)
+    assert vathos("status").status == Exit.DONE
+
+
+def test_nothing_to_forget(vathos: Driver) -> None:
+    """Where there is no token the server is not asked, and all is well."""
+    done = vathos("logout")
+    assert done == (
+        *(Exit.DONE, ""),
+        "vathos: there is no token of the client 'robot' to forget\n",
+    )
+    assert vathos("logout", "--no-revoke").status == Exit.DONE
+    assert vathos.server.requests == ()
+
+
+def test_other_store(vathos: Driver, tmp_path: Path) -> None:
+    """The token is looked for in the store that was chosen."""
+    vathos("token")
+    done = vathos("logout", "--token-store", "memory:")
+    assert done.err == "vathos: there is no token of the client 'robot' to forget\n"
+    assert len(entries(tmp_path)) == 1
+
+
+def test_token_is_only_forgotten(vathos: Driver, tmp_path: Path) -> None:
+    """`--no-revoke` asks no server, and says until when the token works elsewhere."""
+    until = local(json.loads(vathos("token", "--format", "json").out)["expires_at"])
+    done = vathos("logout", "--no-revoke")
+    assert done == (
+        *(Exit.DONE, ""),
+        "vathos: the token of the client 'robot' is forgotten; not revoked, it works until "
+        f"{until} where somebody has it\n",
+    )
+    assert works(vathos.server)
+    assert entries(tmp_path) == []
+    assert revocations(vathos.server) == 0
+
+
+def test_token_without_an_end_is_only_forgotten(vathos: Driver) -> None:
+    """Where nobody knows the end of a token, none is said."""
+    vathos.server.fail("token", Fault.without("expires_in"))
+    vathos("token")
+    assert vathos("logout", "--no-revoke").err.endswith(
+        "is forgotten; not revoked, it works where somebody has it\n"
+    )
+
+
+# --- what is in the way -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Fault.drop_before(), Exit.UNREACHABLE),
+        (Fault.status(503), Exit.UNREACHABLE),
+        (Fault.status(403), Exit.REFUSED),
+        (Fault.redirect("https://evil.example/"), Exit.UNSAFE),
+    ],
+)
+def test_token_that_was_not_revoked_is_kept(
+    vathos: Driver, tmp_path: Path, fault: Fault, status: Exit
+) -> None:
+    """Where the server does not answer or refuses, the token stays, and the way out is named."""
+    vathos("token")
+    vathos.server.fail("revocation", fault, times=None)
+    done = vathos("logout", "--token-timeout", "1")
+    assert (done.status, done.out) == (status, "")
+    assert done.err.startswith("vathos: ")
+    assert done.err.endswith(KEPT)
+    assert done.err.count("\n") == 1
+    assert len(entries(tmp_path)) == 1
+    assert vathos("logout", "--no-revoke").status == Exit.DONE
+    assert entries(tmp_path) == []
+
+
+def test_server_that_is_gone(server: AuthorizationServer, vathos: Driver, tmp_path: Path) -> None:
+    """A server that cannot be reached at all is 5; nothing was forgotten."""
+    vathos("token")
+    server.close()
+    done = vathos("logout", "--token-timeout", "1")
+    assert done.status == Exit.UNREACHABLE
+    assert done.err.endswith(KEPT)
+    assert len(entries(tmp_path)) == 1
+
+
+def test_revocation_endpoint_that_nobody_knows(vathos: Driver, tmp_path: Path) -> None:
+    """A token endpoint of another name has no known neighbour: 3, and the way out."""
+    url = "https://auth.example/oauth"
+    grant = ClientCredentialsGrant(client_id="robot", client_secret=vathos.server.client_secret)
+    FileStore().save(identity_of(url, grant), Token("t"))
+    done = vathos("logout", "--token-url", url)
+    assert done == (
+        *(Exit.CONFIGURATION, ""),
+        f"vathos: where {url} revokes tokens is not known; pass the URL: revoke('https://…'){KEPT}",
+    )
+    assert len(entries(tmp_path)) == 1
+
+
+def test_store_that_others_can_read(vathos: Driver, tmp_path: Path) -> None:
+    """A store that others can read is 7; nothing is sent or forgotten."""
+    vathos("token")
+    (path,) = entries(tmp_path)
+    path.chmod(0o644)
+    done = vathos("logout")
+    assert done.status == Exit.UNSAFE
+    assert done.err == f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n"
+    assert path.exists()
+    assert revocations(vathos.server) == 0
+
+
+def test_missing_credentials(vathos: Driver) -> None:
+    """Without a secret nobody can tell whose token it is: 3."""
+    done = vathos("logout", VATHOS_CLIENT_SECRET="")
+    assert done.status == Exit.CONFIGURATION
+    assert done.err.startswith("vathos: client_secret is missing: ")
+
+
+def test_store_that_does_not_answer(vathos: Driver) -> None:
+    """A store that fails is 3, not an empty one."""
+    done = vathos("logout", "--token-store", "redis://127.0.0.1:1")
+    assert done.status == Exit.CONFIGURATION
+    assert done.err.startswith("vathos: ")
+
+
+# --- every profile ------------------------------------------------------------------------------
+
+
+def profile(server: AuthorizationServer, name: str, **lines: str) -> str:
+    """Writes a profile of the server's service account."""
+    values = {
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "token_url": server.token_url,
+        **lines,
+    }
+    return "\n".join([f"[profile.{name}]", *(f'{k} = "{v}"' for k, v in values.items()), "\n"])
+
+
+@pytest.fixture
+def alone(vathos: Driver) -> Driver:
+    """Commands without variables, so that profiles say all."""
+    vathos.environ = {}
+    return vathos
+
+
+def test_every_profile_is_logged_out(alone: Driver, config: Config, tmp_path: Path) -> None:
+    """`--all` does so for each, says so, and leaves the profiles where they are."""
+    server = alone.server
+    path = config(profile(server, "a") + profile(server, "b", scope="email"))
+    text = path.read_text()
+    alone("token", "--profile", "a")
+    done = alone("logout", "--all")
+    assert done == (
+        *(Exit.DONE, ""),
+        "vathos: the token of the profile 'a' is revoked and forgotten\n"
+        "vathos: there is no token of the profile 'b' to forget\n",
+    )
+    assert entries(tmp_path) == []
+    assert path.read_text() == text
+
+
+def test_one_that_fails_does_not_keep_the_others(
+    alone: Driver, config: Config, tmp_path: Path
+) -> None:
+    """Each profile has its turn, and the status is the worst."""
+    server = alone.server
+    path = config(
+        '[profile.x]\nclientid = "robot"\n\n'
+        + profile(server, "a")
+        + profile(server, "b", scope="email")
+    )
+    alone("token", "--profile", "a")
+    alone("token", "--profile", "b")
+    server.fail("revocation", Fault.status(503))
+    done = alone("logout", "--all")
+    assert done.status == Exit.CONFIGURATION
+    first, second, third = done.err.splitlines(keepends=True)
+    assert first == (
+        f"vathos: profile 'x': {path}, line 2: unknown key 'clientid' in [profile.x] (did you mean "
+        "'client_id'?)\n"
+    )
+    assert second.startswith("vathos: profile 'a': ")
+    assert second.endswith(KEPT)
+    assert third == "vathos: the token of the profile 'b' is revoked and forgotten\n"
+    assert len(entries(tmp_path)) == 1
+
+
+def test_no_profile(alone: Driver) -> None:
+    """Where there is no profile there is nothing to forget."""
+    done = alone("logout", "--all")
+    assert done == (
+        *(Exit.DONE, ""),
+        "vathos: there is no profile, and so nothing to forget\n",
+    )
+
+
+def test_all_takes_no_single_choice(alone: Driver) -> None:
+    """One profile cannot be chosen for all."""
+    done = alone("logout", "--all", "--profile", "a")
+    assert done == (
+        *(Exit.USAGE, ""),
+        "vathos: --all takes neither --profile nor a secret from standard input\n",
+    )
+
+
+# --- what is left behind ------------------------------------------------------------------------
+
+
+def test_names_in_memory_go_too(server: AuthorizationServer, runtime: Path) -> None:
+    """The quick names of entries are forgotten with the token."""
+    environ = {**environment(server), "XDG_RUNTIME_DIR": str(runtime)}
+    process("token", environ=environ)
+    assert (runtime / "vathos" / "names").exists()
+    assert process("logout", environ=environ).status == Exit.DONE
+    assert not (runtime / "vathos" / "names").exists()
+
+
+def test_nothing_tells_a_secret(vathos: Driver, tmp_path: Path) -> None:
+    """Neither -vv, nor an error, nor what is left in the home folder holds a secret or a token."""
+    clients, users = [Client("robot", CANARY.client_secret)], [User("ada", CANARY.password)]
+    with AuthorizationServer(clients=clients, users=users) as server:
+        person = {
+            "VATHOS_CLIENT_SECRET": CANARY.client_secret,
+            "VATHOS_TOKEN_URL": server.token_url,
+            "VATHOS_USERNAME": "ada",
+            "VATHOS_PASSWORD": CANARY.password,
+        }
+        vathos("token", **person)
+        server.fail("revocation", Fault.status(400, body=CANARY.client_secret))
+        told = [vathos("logout", "-vv", **person) for _ in range(2)]
+        assert [done.status for done in told] == [Exit.REFUSED, Exit.DONE]
+        text = "".join(done.out + done.err for done in told)
+        files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+        for each in (text, *files):
+            assert not CANARY.seen_in(each)
+            assert not any(token in each for token in server.issued)
+            assert "refresh-token-" not in each

@@ -1,0 +1,157 @@
+"""The bar of `vathos request`: on a terminal alone, and only if there is something to wait for."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.driving import PROCESS, environment
+from vathos.commands.progress import Meter
+from vathos.testing import AuthorizationServer, Fault
+
+if sys.platform == "win32":
+    pytest.skip("there are no pseudo-terminals", allow_module_level=True)
+
+import pty
+import subprocess
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Says so."""
+        return True
+
+
+class Clock:
+    """A clock that moves by so much with each look."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        """Tells the time."""
+        self.now += self.step
+        return self.now
+
+
+def shown(stream: io.StringIO, step: float, total: int | None, **options: object) -> str:
+    """Returns what is shown of a transfer of four steps."""
+    meter = Meter(stream, clock=Clock(step), **options)  # type: ignore[arg-type]
+    with meter.shown("sent", total) as watch:
+        for at in (250_000, 500_000, 750_000, 1_000_000):
+            watch(at)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no rich."""
+    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_line_without_rich(plain: None) -> None:
+    """Without rich a line is redrawn, and taken away at the end."""
+    lines = shown(Terminal(), 0.5, 1_000_000).split("\r")
+    assert lines == [
+        "",
+        "sent 250.0 kB of 1.0 MB, 25%, 500.0 kB/s\x1b[K",
+        "sent 500.0 kB of 1.0 MB, 50%, 500.0 kB/s\x1b[K",
+        "sent 750.0 kB of 1.0 MB, 75%, 500.0 kB/s\x1b[K",
+        "sent 1.0 MB of 1.0 MB, 100%, 500.0 kB/s\x1b[K",
+        "\x1b[K",
+    ]
+
+
+def test_line_of_unknown_length(plain: None) -> None:
+    """Where the length is not known it is left out."""
+    assert "sent 250.0 kB, 500.0 kB/s\x1b[K" in shown(Terminal(), 0.5, None)
+
+
+def test_moment_is_not_shown(plain: None) -> None:
+    """What takes less than half a second shows nothing; then it is not redrawn all the time."""
+    assert shown(Terminal(), 0.1, None) == ""
+    assert shown(Terminal(), 0.15, None).count("sent") == 1
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_nothing_without_a_terminal(monkeypatch: pytest.MonkeyPatch, rich: bool) -> None:
+    """Nothing is shown in a file, on a dumb terminal, to those who want none, and beside a body."""
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setenv("TERM", "xterm")
+    assert shown(io.StringIO(), 1, None) == ""
+    assert shown(Terminal(), 1, None, is_wanted=False) == ""
+    with Meter(Terminal(), clock=Clock(1)).shown("sent", 1, beside=Terminal()) as watch:  # type: ignore[arg-type]
+        watch(1)
+    monkeypatch.setenv("TERM", "dumb")
+    assert shown(Terminal(), 1, None) == ""
+
+
+def test_bar_with_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With rich there is a bar, which is taken away at the end, and has no colour if so wished."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+    text = shown(Terminal(), 1, 1_000_000)
+    assert "sent" in text
+    assert "1.0 MB" in text
+    assert colour.search(text)
+    assert text.endswith("\x1b[2K")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = shown(Terminal(), 1, 1_000_000)
+    assert "1.0 MB" in text
+    assert not colour.search(text)
+
+
+@pytest.fixture
+def slow(server: AuthorizationServer) -> AuthorizationServer:
+    """A server that takes two seconds for an answer of 100 kB."""
+    server.fail("api", Fault.drip(50_000))
+    return server
+
+
+@pytest.mark.parametrize("where", ["file", "pipe", "terminal", "silent"])
+def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str) -> None:
+    """A person at a terminal sees a bar, but not among the bytes of the body."""
+    master, slave = pty.openpty()
+    arguments = {"file": ["-o", str(tmp_path / "out")], "silent": ["--silent"]}.get(where, [])
+    running = subprocess.Popen(
+        [*PROCESS, "request", "stream?bytes=100000", *arguments],
+        env={**os.environ, **environment(slow), "TERM": "xterm-256color"},
+        stdout=slave if where == "terminal" else subprocess.PIPE,
+        stderr=slave,
+    )
+    os.close(slave)
+    seen = bytearray()
+    reader = threading.Thread(target=lambda: seen.extend(b"".join(pieces(master))))
+    reader.start()
+    out, _ = running.communicate(timeout=30)
+    reader.join()
+    os.close(master)
+    assert running.returncode == 0
+    assert (b"received" in seen) == (where in {"file", "pipe"})
+    body = {"pipe": out, "terminal": bytes(seen)}.get(where, b"v" * 100_000)
+    assert body == b"v" * 100_000
+
+
+def pieces(master: int) -> Iterator[bytes]:
+    """Reads what a terminal was sent, until nobody holds it any more."""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # how Linux says it
+            return
+        if not piece:
+            return
+        yield piece

@@ -1,0 +1,585 @@
+"""`vathos request`: one API call, and what its exit status says."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import trustme
+import urllib3
+
+from tests.canaries import CANARY
+from tests.commands.apis import api_of
+from tests.commands.driving import PROCESS, Driver, environment, process
+from tests.commands.test_token import SCRIPT, aged, entries
+from tests.helpers import vathos_threads
+from vathos import VathosSession
+from vathos.commands.calling import Caller
+from vathos.commands.progress import Meter
+from vathos.exit_codes import Exit, Stop
+from vathos.testing import AuthorizationServer, Client, Fault
+
+HELP = "; see vathos request --help\n"
+
+
+def told(out: str) -> dict[str, object]:
+    """Reads what the embedded API tells of a request."""
+    found: dict[str, object] = json.loads(out)
+    return found
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+def test_body_is_printed_alone(vathos: Driver) -> None:
+    """Standard output is the body of the answer, and standard error is empty."""
+    done = vathos("request", "products")
+    assert (done.status, done.err) == (0, "")
+    answer = told(done.out)
+    assert (answer["method"], answer["path"], answer["token_number"]) == ("GET", "/v1/products", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method", "path"),
+    [
+        (["x"], "GET", "/v1/x"),
+        (["/x"], "GET", "/v1/x"),
+        (["//x"], "GET", "/v1/x"),
+        (["/"], "GET", "/v1"),
+        (["/robots:list"], "GET", "/v1/robots:list"),
+        (["x", "-d", ""], "POST", "/v1/x"),
+        (["x", "--json", "1"], "POST", "/v1/x"),
+        (["x", "-f", "a=1"], "POST", "/v1/x"),
+        (["x", "-F", "a=1"], "POST", "/v1/x"),
+        (["GET", "x", "-d", "a"], "GET", "/v1/x"),
+        (["put", "x", "-d", "a"], "PUT", "/v1/x"),
+        (["DELETE", "x"], "DELETE", "/v1/x"),
+        (["-d", "a", "PATCH", "--timeout", "9", "x"], "PATCH", "/v1/x"),
+        (["PATCH", "-d", "a", "x", "--no-fail"], "PATCH", "/v1/x"),
+    ],
+)
+def test_method_and_path(vathos: Driver, arguments: list[str], method: str, path: str) -> None:
+    """GET, or POST if there is a body; paths go below the base URL; options stand anywhere."""
+    answer = told(vathos("request", *arguments).out)
+    assert (answer["method"], answer["path"]) == (method, path)
+
+
+def test_whole_url_of_the_api(vathos: Driver) -> None:
+    """A whole URL of the base URL's origin gets the token, whatever its path."""
+    url = vathos.server.api_url.removesuffix("/v1")
+    done = vathos("request", f"{url}/v1/x?a=1", "-q", "b=2 3", "-q", "b=", "-q", "c=d=e")
+    assert told(done.out)["query"] == {"a": "1", "b": "", "c": "d=e"}
+
+
+def test_headers_are_sent(vathos: Driver) -> None:
+    """Header fields go out as given, and the body is asked for without compression."""
+    with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as api:
+        arguments = ["-H", "X-Robot:  R2 \t", "-H", "accept: text/plain", "-H", "X-Empty:"]
+        assert vathos("request", "x", *arguments, VATHOS_BASE_URL=api.url) == (0, "", "")
+        headers = api.asked[0].headers
+    assert headers["X-Robot"] == "R2"
+    assert headers["accept"] == "text/plain"
+    assert headers["X-Empty"] == ""
+    assert headers["Accept-Encoding"] == "identity"
+    assert headers["Authorization"] == f"Bearer {vathos.server.issued[0]}"
+
+
+def test_head_of_the_answer(vathos: Driver) -> None:
+    """`-i` prints the status line and every header field as it came, then the body."""
+    head = "HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n\r\n"
+    with api_of(f"{head}ok".encode()) as api:
+        done = vathos("request", "x", "-i", VATHOS_BASE_URL=api.url)
+        silent = vathos("request", "x", "-i", "--silent", VATHOS_BASE_URL=api.url)
+        bare = vathos("request", "HEAD", "x", "-i", VATHOS_BASE_URL=api.url)
+    assert done == (0, f"{head}ok", "")
+    assert silent == bare == (0, head, "")
+
+
+def test_silent_prints_nothing(vathos: Driver) -> None:
+    """`--silent` leaves the exit status, and the message where the API says no."""
+    assert vathos("request", "x", "--silent") == (0, "", "")
+    vathos.server.fail("api", Fault.status(404, body="gone"))
+    done = vathos("request", "x", "--silent")
+    assert (done.status, done.out) == (Exit.API_ERROR, "")
+    assert done.err == f"vathos: GET {vathos.server.api_url}/x: HTTP 404 Not Found\n"
+
+
+def test_body_comes_as_it_is(vathos: Driver) -> None:
+    """Bytes that are no text arrive, and what the API compressed unasked stays compressed."""
+    body = bytes(range(256)) * 2
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    with api_of(head.encode() + body) as api:
+        environ = {**vathos.environ, "VATHOS_BASE_URL": api.url}
+        command = [sys.executable, "-m", "vathos", "request", "x"]
+        done = subprocess.run(command, env=environ, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (body, b"")
+
+
+def test_token_is_kept(vathos: Driver) -> None:
+    """The token comes from the store that `vathos token` uses."""
+    vathos("token")
+    assert told(vathos("request", "x").out)["token_number"] == 1
+    assert vathos.server.count() == 1
+
+
+def test_many_at_once_make_one_token_request(server: AuthorizationServer) -> None:
+    """Commands started together without a token share the one that the first gets."""
+    environ = {**os.environ, **environment(server)}
+    running = [
+        subprocess.Popen([*PROCESS, "request", "x"], env=environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    answers = [told(each.communicate(timeout=60)[0]) for each in running]
+    assert {answer["token_number"] for answer in answers} == {1}
+    assert (server.count(), server.api.count(200)) == (1, 8)
+
+
+def test_stale_token_is_renewed_ahead(vathos: Driver, tmp_path: Path) -> None:
+    """Towards its end a token is renewed first; while the server is down the old one will do."""
+    vathos("token")
+    aged(tmp_path, 270)
+    vathos.server.fail("token", Fault.status(503), times=None)
+    done = vathos("request", "x", "--token-timeout", "0.3")
+    assert told(done.out)["token_number"] == 1
+    assert done.err.startswith("vathos: the token could not be renewed, but still works: ")
+    vathos.server.heal()
+    assert told(vathos("request", "x").out)["token_number"] == 2
+    assert vathos_threads() == []
+
+
+def test_profile_of_another_file(vathos: Driver, tmp_path: Path) -> None:
+    """All settings come from where the options say, the profile's file and store too."""
+    path = tmp_path / "other.toml"
+    path.write_text(
+        "[profile.robot]\n"
+        f'client_id = "{vathos.server.client_id}"\n'
+        f'client_secret = "{vathos.server.client_secret}"\n'
+        f'token_url = "{vathos.server.token_url}"\n'
+        f'base_url = "{vathos.server.api_url}"\n'
+        f'token_store = "file:{tmp_path}/s"\n'
+        'scope = "openid"\n'
+    )
+    path.chmod(0o600)
+    nothing = dict.fromkeys(vathos.environ, "")
+    done = vathos("request", "x", "--config", str(path), "--profile", "robot", **nothing)
+    assert told(done.out)["scope"] == "openid"
+    assert list((tmp_path / "s").glob("*.json"))
+
+
+# --- what the API says --------------------------------------------------------------------------
+
+
+def test_refusal_of_the_api(vathos: Driver) -> None:
+    """A status of 400 or more ends with 22; the body is printed, the reason told in a line."""
+    for status, reason in ((400, "Bad Request"), (500, "Internal Server Error")):
+        vathos.server.fail("api", Fault.status(status, body=f"body of {status}"))
+        done = vathos("request", "DELETE", "x?secret=1")
+        assert done == (
+            *(Exit.API_ERROR, f"body of {status}"),
+            f"vathos: DELETE {vathos.server.api_url}/x?…: HTTP {status} {reason}\n",
+        )
+
+
+def test_no_fail(vathos: Driver) -> None:
+    """`--no-fail` makes every answer a success."""
+    vathos.server.fail("api", Fault.status(503, body="busy"))
+    assert vathos("request", "x", "--no-fail") == (0, "busy", "")
+
+
+def test_missing_scope_is_told(vathos: Driver) -> None:
+    """The error code of a challenge is told, as the body may be empty."""
+    vathos.server.api.require("/v1/admin", scope="admin")
+    done = vathos("request", "admin")
+    assert done.status == Exit.API_ERROR
+    assert done.err.endswith("/admin: HTTP 403 Forbidden (insufficient_scope)\n")
+
+
+def test_reason_is_fit_for_a_terminal(vathos: Driver) -> None:
+    """A reason or a challenge cannot write to the terminal what it likes."""
+    answer = b'HTTP/1.1 409 \x1b[31mNo\r\nWWW-Authenticate: Bearer error="\x1b[1m"\r\n\r\n'
+    with api_of(answer) as api:
+        done = vathos("request", "x", VATHOS_BASE_URL=api.url)
+    assert done.err == f"vathos: GET {api.url}/x: HTTP 409 ?[31mNo\n"
+
+
+def test_refused_token_is_replaced(vathos: Driver) -> None:
+    """A 401 is answered by another token and another try."""
+    vathos("token")
+    vathos.server.revoke_access_tokens()
+    done = vathos("request", "x")
+    assert (done.status, done.err) == (0, "")
+    assert told(done.out)["token_number"] == 2
+
+
+def test_no_replay(vathos: Driver) -> None:
+    """With `--no-replay` a 401 is an answer: no further request, and no further token."""
+    vathos("token")
+    vathos.server.revoke_access_tokens()
+    done = vathos("request", "x", "--no-replay")
+    assert done.status == Exit.API_ERROR
+    assert done.err.endswith("/x: HTTP 401 Unauthorized (invalid_token)\n")
+    assert told(done.out)["error"] == "invalid_token"
+    assert (vathos.server.count(), vathos.server.api.count()) == (1, 1)
+
+
+def test_api_that_refuses_every_token(vathos: Driver) -> None:
+    """A 401 to the second token too is handed back, with the likely reason."""
+    vathos.server.api.refuse_all = True
+    done = vathos("request", "x")
+    assert done.status == Exit.API_ERROR
+    assert "the API refuses a new token too (HTTP 401)" in done.err
+    assert done.err.endswith("/x: HTTP 401 Unauthorized (invalid_token)\n")
+
+
+# --- where the token goes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base", ["explicit", "default"])
+def test_foreign_url_is_refused(vathos: Driver, base: str) -> None:
+    """A whole URL of another origin is refused before anything is sent; one flag allows it."""
+    environ = {} if base == "explicit" else {"VATHOS_BASE_URL": ""}
+    known = vathos.server.api_url.removesuffix("/v1") if not environ else "https://api.vathos.net"
+    with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as api:
+        done = vathos("request", f"{api.url}/x", **environ)
+        assert done == (
+            *(Exit.UNSAFE, ""),
+            f"vathos: the token is for {known} and does not go to {api.url}; "
+            f"if that is the API, say so with --base-url {api.url}\n",
+        )
+        assert (vathos.server.count(), api.asked) == (0, [])
+        allowed = vathos("request", f"{api.url}/x", "--base-url", api.url, **environ)
+        assert allowed == (0, "ok", "")
+        assert api.asked[0].headers["Authorization"] == f"Bearer {vathos.server.issued[0]}"
+
+
+def test_redirect_elsewhere_carries_no_token(vathos: Driver) -> None:
+    """A redirect to another origin is followed without the token, which is said."""
+    with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as api:
+        vathos.server.fail("api", Fault.redirect(f"{api.url}/file?signature=1"))
+        done = vathos("request", "x")
+    assert done == (0, "ok", f"vathos: redirected to {api.url}, where the token is not sent\n")
+    assert "Authorization" not in api.asked[0].headers
+    assert vathos.server.api.unauthenticated == 0
+
+
+def test_redirect_inside_the_api_carries_the_token(vathos: Driver) -> None:
+    """A redirect inside the API is followed with the token, and without a word."""
+    vathos.server.fail("api", Fault.redirect("/v1/y", 307))
+    done = vathos("request", "x", "-d", "a")
+    assert done.err == ""
+    assert [told(done.out)[name] for name in ("method", "path", "body_length")] == [
+        *("POST", "/v1/y", 1)
+    ]
+
+
+# --- what makes no sense ------------------------------------------------------------------------
+
+OTHER = "must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+PAIR = "must be a name, an equals sign and a value"
+HEADER = "must be a name, a colon and a value of Latin-1 text"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: URL-OR-PATH"),
+        (["hunter2", "x"], f"argument METHOD: {OTHER}"),
+        (["G3T", "x"], f"argument METHOD: {OTHER}"),
+        (["GET/1.1", "x"], f"argument METHOD: {OTHER}"),
+        (["POST"], "argument URL-OR-PATH: is missing behind the method"),
+        (["GET", "POST"], "argument URL-OR-PATH: is missing behind the method"),
+        (["GET", ""], "argument URL-OR-PATH: is empty; a / asks for the base URL itself"),
+        (["GET", "x", "hunter2"], "too many arguments"),
+        (["-X", "POST", "x"], "unknown option -X"),
+        (["-q", "hunter2", "x"], f"argument -q/--query: {PAIR}"),
+        (["-q", "=hunter2", "x"], f"argument -q/--query: {PAIR}"),
+        (["-f", "hunter2", "x"], f"argument -f/--field: {PAIR}"),
+        (["-F", "hunter2", "x"], f"argument -F/--form: {PAIR}"),
+        (["-H", "hunter2", "x"], f"argument -H/--header: {HEADER}"),
+        (["-H", ": hunter2", "x"], f"argument -H/--header: {HEADER}"),
+        (["-H", "X Y: hunter2", "x"], f"argument -H/--header: {HEADER}"),
+        (["-H", "X: hunter2\r\nY: z", "x"], f"argument -H/--header: {HEADER}"),
+        (["-H", "X: hunter2 €", "x"], f"argument -H/--header: {HEADER}"),
+        (
+            ["-H", "authorization: Bearer hunter2", "x"],
+            "argument -H/--header: authorization cannot be set, it is what carries the token",
+        ),
+        (
+            ["-H", "Content-Length: 1", "x"],
+            "argument -H/--header: Content-Length cannot be set, it follows from the body",
+        ),
+        (
+            ["-H", "Host: evil.example", "x"],
+            "argument -H/--header: Host cannot be set, it follows from the URL",
+        ),
+        (
+            ["-H", "Transfer-Encoding: chunked", "x"],
+            "argument -H/--header: Transfer-Encoding cannot be set, it follows from the body",
+        ),
+        (["--client-secret=hunter2", "x"], "unknown option --client-secret"),
+    ],
+)
+def test_usage(vathos: Driver, arguments: list[str], message: str) -> None:
+    """A command line that makes no sense ends with 2 and repeats no value."""
+    done = vathos("request", *arguments)
+    assert done == (Exit.USAGE, "", f"vathos request: {message}{HELP}")
+
+
+URL_FORM = "a URL must start with https:// or http://, a path whose first part has a colon with /"
+BODIES = "each make a body; only one can be sent"
+NONE = "the file none cannot be read: No such file or directory"
+TWICE = "is given more than once; only one body can be sent"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x", "-d", "a", "--json", "1"], f"-d and --json {BODIES}"),
+        (["x", "-f", "a=1", "-F", "a=1"], f"-f and -F {BODIES}"),
+        (["x", "-d", "a", "--json", "1", "-f", "a=1"], f"-d and --json and -f {BODIES}"),
+        (["x", "-d", "a", "-d", "b"], f"-d {TWICE}"),
+        (["x", "--json", "1", "--json", "2"], f"--json {TWICE}"),
+        (["x", "-f", "a=1", "-f", "a=2"], "-f: the field a is given twice"),
+        (["x", "-H", "A: b", "-H", "a: c"], "the header a is given more than once"),
+        (
+            ["x", "-F", "a=1", "-H", "content-type: text/plain"],
+            "-F makes its own Content-Type; leave out that of -H",
+        ),
+        (["x", "-f", "a=@-", "-f", "b=@-"], "standard input can be read only once"),
+        (["x", "-d", "@-", "--client-secret-file", "-"], "standard input can be read only once"),
+        (["POST", "x", "--paginate"], "--paginate is for GET without a body"),
+        (["x", "-d", "a", "--paginate"], "--paginate is for GET without a body"),
+        (["x", "--silent", "-o", "f"], "--silent leaves nothing for -o to write"),
+        (["ftp://x/hunter2"], URL_FORM),
+        (["localhost:8080/hunter2"], URL_FORM),
+        (["robots:list"], URL_FORM),
+        (["http://127.0.0.1:hunter2/x"], "the URL is malformed: its host or port is malformed"),
+        (["http:///hunter2"], "the URL is malformed: it has no host"),
+        (
+            ["http://ada:hunter2@127.0.0.1/x"],
+            "the URL must not hold a user name or password (before the @)",
+        ),
+        (["x", "-d", "@none"], f"-d: {NONE}"),
+        (
+            ["x", "--json", "@none"],
+            f"--json: {NONE}",
+        ),
+        (["x", "-F", "a=@none"], f"-F: {NONE}"),
+        (["x", "-f", "a=@none"], f"-f: {NONE}"),
+        (["x", "-d", "@/"], "-d: the file / cannot be read: Is a directory"),
+        (["x", "-d", "@"], "-d: there is no file name behind the @"),
+    ],
+)
+def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], message: str) -> None:
+    """Options that cannot be done end with 2, before a token is asked for, and in one line."""
+    done = vathos("request", *arguments)
+    assert done == (Exit.USAGE, "", f"vathos: {message}\n")
+    assert vathos.server.count() == 0
+
+
+def test_base_url_is_checked(vathos: Driver) -> None:
+    """A base URL that is no safe place for a token is a configuration error."""
+    done = vathos("request", "x", "--base-url", "http://api.example/v1")
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert done.err.startswith("vathos: base_url (--base-url) is plain http to api.example;")
+
+
+# --- statuses -----------------------------------------------------------------------------------
+
+
+def test_configuration(vathos: Driver) -> None:
+    """What is missing, and a timeout that is none, end with 3."""
+    done = vathos("request", "x", VATHOS_CLIENT_SECRET="")
+    assert done.status == Exit.CONFIGURATION
+    assert done.err.startswith("vathos: client_secret is missing: ")
+    assert vathos("request", "x", "--timeout", "soon").status == Exit.CONFIGURATION
+
+
+def test_refused_credentials(vathos: Driver) -> None:
+    """Credentials that the authorization server refuses end with 4; the API is not asked."""
+    done = vathos("request", "x", VATHOS_CLIENT_SECRET=CANARY.client_secret)
+    assert (done.status, done.out) == (Exit.REFUSED, "")
+    assert "client id or client secret is wrong" in done.err
+    assert vathos.server.api.count() == 0
+
+
+def test_authorization_server_is_down(vathos: Driver) -> None:
+    """An authorization server that is down ends with 5, one that redirects with 7."""
+    vathos.server.fail("token", Fault.status(503), times=None)
+    assert vathos("request", "x", "--token-timeout", "1").status == Exit.UNREACHABLE
+    vathos.server.heal()
+    vathos.server.fail("token", Fault.redirect("https://evil.example/", 307))
+    assert vathos("request", "x", VATHOS_SCOPE="openid").status == Exit.UNSAFE
+
+
+DOUBT = "; it may have acted on the request all the same"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.drop_before(), "the connection to {} broke before the answer was complete"),
+        (Fault.drop_after(reset=True), "the connection to {} broke before the answer was complete"),
+        (Fault.truncate(9), "the connection to {} broke before the answer was complete"),
+        (Fault.hang(), "{} sent nothing for 0.3 s (--timeout)"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_api_that_breaks(vathos: Driver, fault: Fault, said: str, method: str) -> None:
+    """An API that is late or leaves ends with 5, and with a doubt where it may have acted."""
+    vathos.server.fail("api", fault)
+    done = vathos("request", method, "x?secret=1", "--timeout", "0.3")
+    host = vathos.server.api_url.removesuffix("/v1")
+    assert done.status == Exit.UNREACHABLE
+    assert done.err == f"vathos: {said.format(host)}{DOUBT if method == 'POST' else ''}\n"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "environ", "said"),
+    [
+        ("http://127.0.0.1:9", {}, "could not be reached: Connection refused"),
+        (
+            "https://api.invalid",
+            {},
+            "could not be reached: its name could not be resolved; check the base URL and the DNS",
+        ),
+        (
+            "https://127.0.0.2",
+            {"HTTPS_PROXY": "http://127.0.0.1:9"},
+            "could not be reached: the proxy refused or broke the connection "
+            "(HTTPS_PROXY, NO_PROXY)",
+        ),
+    ],
+)
+def test_api_that_is_not_reached(
+    vathos: Driver, base_url: str, environ: dict[str, str], said: str
+) -> None:
+    """An API that cannot be reached ends with 5 and what to look at, without the query."""
+    done = vathos("request", "x?secret=1", "--base-url", base_url, **environ)
+    assert done == (Exit.UNREACHABLE, "", f"vathos: {base_url} {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (
+            requests.ConnectTimeout(),
+            Exit.UNREACHABLE,
+            "{} could not be reached within 3 s (--timeout)",
+        ),
+        (
+            urllib3.exceptions.ProtocolError(),
+            Exit.UNREACHABLE,
+            "the connection to {} broke before ",
+        ),
+        (OSError("no file a"), Exit.CONFIGURATION, "the request could not be prepared: no file a"),
+    ],
+)
+def test_ways_to_fail_that_are_hard_to_play(error: Exception, status: int, said: str) -> None:
+    """What a machine alone cannot bring about is told as well."""
+    session = VathosSession("robot", "secret", timeout=3)
+    caller = Caller(session, "GET", {}, Meter(sys.stderr))
+    with pytest.raises(Stop) as caught, caller.failures("https://api.example/x?secret=1"):
+        raise error
+    assert caught.value.status == status
+    assert str(caught.value).startswith(said.format("https://api.example"))
+
+
+def test_bundle_that_is_missing(vathos: Driver) -> None:
+    """A CA bundle that is not there ends with 3, and is named."""
+    done = vathos("request", "x", "--base-url", "https://127.0.0.1:9", "--ca-bundle", "none.pem")
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert done.err.startswith("vathos: the request could not be prepared: ")
+    assert "none.pem" in done.err
+
+
+def test_redirects_without_end(vathos: Driver) -> None:
+    """An API that redirects in circles ends with 5."""
+    vathos.server.fail("api", Fault.redirect("/v1/x"), times=None)
+    done = vathos("request", "x")
+    host = vathos.server.api_url.removesuffix("/v1")
+    assert done == (Exit.UNREACHABLE, "", f"vathos: {host} redirects without end\n")
+
+
+def test_redirect_to_nowhere(vathos: Driver) -> None:
+    """A redirect to what is no URL of HTTP is told without it."""
+    vathos.server.fail("api", Fault.redirect("ftp://127.0.0.1/hunter2"))
+    done = vathos("request", "x")
+    assert done.status == Exit.USAGE
+    assert done.err.endswith("vathos: the URL, or one that the API redirects to, is malformed\n")
+    assert "hunter2" not in done.err
+
+
+def test_certificate_that_is_not_trusted(vathos: Driver) -> None:
+    """An API whose certificate is not trusted ends with 7."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with AuthorizationServer(tls=context) as other:
+        done = vathos("request", "x", "--base-url", other.api_url)
+        host = other.api_url.removesuffix("/v1")
+    assert done.status == Exit.UNSAFE
+    assert done.err.startswith(f"vathos: TLS to {host} could not be agreed (")
+    assert done.err.endswith(
+        "the host name, this machine's clock, and the CA bundle (--ca-bundle)\n"
+    )
+
+
+def test_store_that_others_can_reach(vathos: Driver, tmp_path: Path) -> None:
+    """A store that others can read ends with 7, as for `vathos token`."""
+    vathos("token")
+    (path,) = entries(tmp_path)
+    path.chmod(0o644)
+    done = vathos("request", "x")
+    assert done.status == Exit.UNSAFE
+    assert done.err == (f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n")
+
+
+def test_shell_script_branches(vathos: Driver) -> None:
+    """A shell script tells an API that says no from all else."""
+    vathos.server.fail("api", Fault.status(404))
+    script = SCRIPT.replace("vathos token", "vathos request").replace("*)", "22) echo no ;;\n*)")
+    environ = {**environment(vathos.server), "PYTHON": sys.executable}
+    said = subprocess.run(
+        ["sh", "-c", script, "sh", "x"], env=environ, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "no\n"
+
+
+# --- secrets ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def canaries() -> Iterator[AuthorizationServer]:
+    """A server whose secrets are canaries."""
+    with AuthorizationServer(clients=[Client("robot", CANARY.client_secret)]) as server:
+        yield server
+
+
+def test_nothing_tells_a_secret(canaries: AuthorizationServer) -> None:
+    """`-vv` shows method, URL, status and time of each exchange, and no secret or token."""
+    environ = environment(canaries)
+    canaries.fail("api", Fault.redirect(f"/v1/y?signature={CANARY.password}"))
+    query = f"api_key={CANARY.password}"
+    told = [process("request", "-vv", f"x?{query}", "-q", query, environ=environ)]
+    canaries.revoke_access_tokens()
+    told.append(process("request", "-vv", "x", "-f", query, "-H", f"X: {query}", environ=environ))
+    canaries.fail("api", Fault.drop_before(), times=None)
+    told.append(process("request", "-vv", f"x?{query}", environ=environ))
+    first, second, third = (each.err for each in told)
+    host = canaries.api_url
+    assert f"vathos: GET {host}/x?…: 302 in " in first
+    assert f"vathos: GET {host}/y?…: 200 in " in first
+    assert first.rstrip().endswith(" ms")
+    assert "vathos: token renewed by client_credentials" in second
+    assert f"vathos: POST {host}/x: 200 in " in second
+    assert third.endswith("broke before the answer was complete\n")
+    text = first + second + third
+    assert not CANARY.seen_in(text)
+    assert not [token for token in canaries.issued if token in text]

@@ -1,0 +1,67 @@
+"""`vathos doctor` against a real Keycloak, by Keycloak's own records."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import Any
+
+from tests.commands.driving import PROCESS
+from tests.servers.realm import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Realm
+from tests.servers.resource import ProtectedResource
+from vathos.exit_codes import Exit
+
+
+def examined(realm: Realm, resource: ProtectedResource, **more: str) -> tuple[int, dict[str, Any]]:
+    """Has the doctor look at a realm, and returns its status and what was found by name."""
+    environ = {
+        "VATHOS_TOKEN_URL": realm.token_url,
+        "VATHOS_BASE_URL": resource.url.rstrip("/"),
+        "VATHOS_CLIENT_ID": CLIENT_ID,
+        "VATHOS_CLIENT_SECRET": CLIENT_SECRET,
+        **more,
+    }
+    done = subprocess.run(
+        [*PROCESS, "doctor", "--json"],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, {each["name"]: each for each in json.loads(done.stdout)}
+
+
+def test_all_is_well(realm: Realm, resource: ProtectedResource) -> None:
+    """A service account is fine, and Keycloak saw one login."""
+    status, found = examined(realm, resource)
+    assert status == Exit.DONE
+    assert {each["outcome"] for each in found.values()} == {"ok"}
+    assert realm.token_requests() == {"CLIENT_LOGIN": 1}
+
+
+def test_person_is_warned(realm: Realm, resource: ProtectedResource) -> None:
+    """A person is told of the password grant, and a wrong password is one attempt."""
+    person = {"VATHOS_USERNAME": USERNAME, "VATHOS_PASSWORD": PASSWORD}
+    status, found = examined(realm, resource, **person)
+    assert status == Exit.DONE
+    assert [name for name, each in found.items() if each["outcome"] != "ok"] == ["grant"]
+    status, found = examined(realm, resource, **{**person, "VATHOS_PASSWORD": "wrong"})
+    assert status == Exit.REFUSED
+    assert realm.token_requests() == {"LOGIN": 1, "LOGIN_ERROR": 1}
+
+
+def test_wrong_paths_are_mended(realm: Realm, resource: ProtectedResource) -> None:
+    """With or without /auth, whichever is wrong: the other URL is the fix, and it works."""
+    there = realm.token_url
+    wrong = there.replace("/auth/realms/", "/realms/")
+    if wrong == there:
+        wrong = there.replace("/realms/", "/auth/realms/")
+    status, found = examined(realm, resource, VATHOS_TOKEN_URL=wrong)
+    assert status == Exit.CONFIGURATION
+    assert found["realm"]["fix"] == f"set VATHOS_TOKEN_URL={there}"
+    unknown = there.replace("/realms/", "/realms/no-")
+    status, found = examined(realm, resource, VATHOS_TOKEN_URL=unknown)
+    assert status == Exit.CONFIGURATION
+    assert found["realm"]["outcome"] == "failed"
+    assert realm.token_requests() == {}

@@ -1,0 +1,117 @@
+"""What a server that is a process does beside serving: it tells where it is, and it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from vathos.commands.plain import plain
+from vathos.testing.accounts import Client, User
+from vathos.testing.records import RecordedRequest
+from vathos.testing.scenario import Step
+from vathos.testing.server import AuthorizationServer
+
+__all__ = ["facts_of", "tell_request", "tell_step", "until_stopped"]
+
+
+def facts_of(
+    server: AuthorizationServer, host: str, clients: Iterable[Client], users: Iterable[User]
+) -> dict[str, Any]:
+    """Tells what a client of the server must know.
+
+    Args:
+        server: The server.
+        host: The address that it listens on.
+        clients: Its clients.
+        users: Its users.
+
+    Returns:
+        The members of the first line; there are secrets among them.
+    """
+    address = ipaddress.ip_address(host)
+    return {
+        "issuer": server.issuer,
+        "token_url": server.token_url,
+        "revocation_url": server.revocation_url,
+        "introspection_url": server.introspection_url,
+        "discovery_url": server.discovery_url,
+        "base_url": server.api_url,
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "username": server.username,
+        "password": server.password,
+        "clients": {each.client_id: each.client_secret for each in clients},
+        "users": {each.username: each.password for each in users},
+        # It answers on loopback alone.
+        "control_url": server.control_url
+        if address.is_loopback or address.is_unspecified
+        else None,
+        "pid": os.getpid(),
+        "environment": {
+            "VATHOS_CLIENT_ID": server.client_id,
+            "VATHOS_CLIENT_SECRET": server.client_secret,
+            "VATHOS_TOKEN_URL": server.token_url,
+            "VATHOS_BASE_URL": server.api_url,
+        },
+    }
+
+
+@contextlib.contextmanager
+def until_stopped(*, until_eof: bool) -> Iterator[threading.Event]:
+    """Waits for what ends the server: SIGTERM, or its standard input.
+
+    Args:
+        until_eof: Whether it ends with its standard input.
+
+    Yields:
+        An event that is set then.
+    """
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if until_eof:
+        threading.Thread(target=_wait_for_end, args=(stop,), name="vathos-eof", daemon=True).start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait_for_end(stop: threading.Event) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed already
+        # Unbuffered, so that nothing is locked when the process ends while this waits.
+        while os.read(sys.stdin.fileno(), 1 << 16):
+            pass
+    stop.set()
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody has to listen
+        print(f"vathos: {plain(text)}", file=sys.stderr, flush=True)
+
+
+def tell_step(step: Step) -> None:
+    """Tells on standard error that a step of the scenario was done.
+
+    Args:
+        step: The step.
+    """
+    _tell(f"scenario, {step.after:g} s: {step.order}")
+
+
+def tell_request(record: RecordedRequest) -> None:
+    """Tells on standard error of a request, in a line without secrets.
+
+    Args:
+        record: The request.
+    """
+    who = record.username or record.client_id or "nobody"
+    what = record.path if record.endpoint in {"api", "unknown"} else record.grant_type or ""
+    answer = "no answer" if record.status is None else str(record.status)
+    _tell(f"{record.endpoint}: {' '.join(filter(None, [record.method, what]))}, {who}: {answer}")

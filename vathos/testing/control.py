@@ -1,0 +1,192 @@
+"""The control endpoint: orders to a running server, for programs in any language.
+
+`POST /__vathos__/VERB` with a JSON object gives an order (see `vathos.testing.orders`),
+`GET /__vathos__/state` and `GET /__vathos__/requests` tell what happened. Nothing of it is recorded
+or counted, and no fault applies to it.
+
+It answers this machine only, and no browser: any web page could otherwise give orders to it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from vathos.testing.accounts import Accounts
+from vathos.testing.effects import Effect
+from vathos.testing.fault_queue import ENDPOINTS, FaultQueue
+from vathos.testing.members import near
+from vathos.testing.messages import JSON, Answer, Request
+from vathos.testing.orders import VERBS, Order
+from vathos.testing.records import RecordedRequest
+from vathos.testing.urls import Urls
+
+if TYPE_CHECKING:
+    from vathos.testing.server import AuthorizationServer
+
+__all__ = ["Control"]
+
+# A browser sends one of them with whatever a page may have it send to another origin.
+_OF_BROWSERS = ("Origin", "Referer", "Sec-Fetch-Site")
+
+
+class _Refusal(NamedTuple):
+    status: HTTPStatus
+    error: str
+
+
+class Control:
+    """Answers at the control endpoint.
+
+    Args:
+        server: The server that takes the orders.
+        accounts: Its clients and users.
+        faults: Its faults.
+    """
+
+    def __init__(self, server: AuthorizationServer, accounts: Accounts, faults: FaultQueue) -> None:
+        self._server = server
+        self._accounts = accounts
+        self._faults = faults
+        self._views: dict[str, Callable[[], object]] = {
+            "state": self._state,
+            "requests": self._requests,
+        }
+
+    def answer(self, request: Request) -> Answer:
+        """Answers one request.
+
+        Args:
+            request: The request.
+
+        Returns:
+            200 and a JSON object, or a status that says why not, with an `error`.
+        """
+        name = Urls.control_name(request.path) or ""
+        refusal = _stranger(request) or self._misdirected(request, name)
+        if refusal is not None:
+            allow = {"Allow": "GET" if name in self._views else "POST"}
+            is_method = refusal.status is HTTPStatus.METHOD_NOT_ALLOWED
+            return _error(refusal, allow if is_method else None)
+        if name in self._views:
+            return Answer.json(self._views[name]())
+        try:
+            order = Order.of(name, _members(request.body), self._accounts.known())
+        except ValueError as error:
+            return _error(_Refusal(HTTPStatus.BAD_REQUEST, str(error)))
+        return Answer.json({"done": name, **order.carry_out(self._server)})
+
+    def _misdirected(self, request: Request, name: str) -> _Refusal | None:
+        """Finds what is wrong with the path, the method, or the type of the content."""
+        names = (*VERBS, *self._views)
+        if name not in names:
+            return _Refusal(HTTPStatus.NOT_FOUND, f"unknown name {name!r}{near(name, names)}")
+        method = "GET" if name in self._views else "POST"
+        if request.method != method:
+            return _Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{name} takes {method}")
+        kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+        if method == "POST" and kind != JSON:
+            return _Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type must be {JSON}")
+        return None
+
+    def _state(self) -> dict[str, Any]:
+        server = self._server
+        endpoints = Counter(each.endpoint for each in server.requests)
+        grants = Counter(each.grant_type for each in server.requests if each.endpoint == "token")
+        now = server.now()
+        return {
+            "now": now,
+            "requests": {name: endpoints[name] for name in (*ENDPOINTS, "unknown")},
+            "grants": {name: count for name, count in grants.items() if name is not None},
+            "issued": len(server.issued),
+            "sessions": [
+                {
+                    "number": each.number,
+                    "username": each.username,
+                    "client_id": each.client_id,
+                    "refreshes": each.refreshes,
+                    "expires_in": round(each.expires_at - now, 3),
+                }
+                for each in server.sessions
+            ],
+            "reuse_events": server.reuse_events,
+            "faults": [
+                {
+                    "endpoint": endpoint,
+                    "fault": _shown(fault),
+                    "times": times,
+                    "seconds": None if until is None else round(until - now, 3),
+                }
+                for endpoint, fault, times, until in self._faults.waiting()
+            ],
+        }
+
+    def _requests(self) -> dict[str, Any]:
+        return {"requests": [_plain(each) for each in self._server.requests]}
+
+
+def _stranger(request: Request) -> _Refusal | None:
+    """Finds out who must not even ask."""
+    # The name that was asked for too: a page may have its own name lead here (DNS rebinding).
+    if not _is_loopback(request.peer) or not _is_loopback(_host(request)):
+        return _Refusal(HTTPStatus.FORBIDDEN, "the control endpoint answers this machine only")
+    if any(name in request.headers for name in _OF_BROWSERS):
+        return _Refusal(HTTPStatus.FORBIDDEN, "the control endpoint answers no browser")
+    return None
+
+
+def _host(request: Request) -> str:
+    try:
+        return urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _members(body: bytes) -> object:
+    try:
+        return json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON") from None
+
+
+def _error(refusal: _Refusal, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer.json({"error": refusal.error}, refusal.status, headers)
+
+
+def _shown(fault: Effect) -> dict[str, Any]:
+    """Names what a fault does; of what it says only the status and the names of members."""
+    default = Effect()
+    effects = {
+        each.name: getattr(fault, each.name)
+        for each in fields(fault)
+        if getattr(fault, each.name) != getattr(default, each.name)
+    }
+    if fault.answer is not None:
+        effects["answer"] = fault.answer.status
+    if fault.changed:
+        effects["changed"] = [name for name, _ in fault.changed]
+    if fault.removed:
+        effects["removed"] = sorted(fault.removed)
+    return effects
+
+
+def _plain(record: RecordedRequest) -> dict[str, Any]:
+    values = {each.name: getattr(record, each.name) for each in fields(record)}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()
+    }
