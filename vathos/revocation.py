@@ -70,9 +70,9 @@ def revoke(endpoint: TokenEndpoint, grant: Grant, token: Token, url: str, timeou
         error = _error_of(answer)
         # §2.2.1: some servers revoke refresh tokens only.
         if answer.status != HTTPStatus.OK and error != "unsupported_token_type":
+            said = f"HTTP {answer.status} {error}".rstrip()
             raise TokenResponseError(
-                f"the revocation endpoint {url} answered HTTP {answer.status} {error}: the {kind} "
-                "was not revoked",
+                f"the revocation endpoint {url} answered {said}: the {kind} was not revoked",
                 endpoint=url,
                 status=answer.status,
                 error=error or None,

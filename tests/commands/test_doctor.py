@@ -87,6 +87,7 @@ def test_all_is_well(vathos: Driver, tmp_path: Path) -> None:
         "discovery",
         "token",
         "API",
+        "revocation",
     ]
     details = {name: found["detail"] for name, found in report.items()}
     path = tmp_path / ".config" / "vathos" / "config.toml"
@@ -137,6 +138,31 @@ def test_token_is_not_kept(vathos: Driver) -> None:
     assert doctor(vathos).status == Exit.DONE
     assert vathos("token").out == kept
     assert vathos.server.count("client_credentials") == 2
+
+
+def test_leaves_no_login_behind(vathos: Driver) -> None:
+    """What the examination bought is revoked in the end; what the store has is not."""
+    person = {"VATHOS_USERNAME": vathos.server.username, "VATHOS_PASSWORD": vathos.server.password}
+    kept = vathos("token", **person).out
+    before = vathos.server.sessions
+    report = doctor(vathos, **person)
+    assert report.told("revocation") == ("ok", "the token is revoked again", None)
+    assert vathos.server.sessions == before
+    assert vathos("request", "products", **person).status == Exit.DONE
+    assert vathos("token", **person).out == kept
+
+
+def test_login_that_cannot_be_ended(vathos: Driver) -> None:
+    """A server that revokes nothing is a warning, as the rest works all the same."""
+    vathos.server.fail("revocation", Fault.status(503), times=None)
+    report = doctor(vathos)
+    assert report.status == Exit.DONE
+    assert report.told("revocation") == (
+        "warning",
+        "the token lives on until it expires: the revocation endpoint "
+        f"{vathos.server.revocation_url} answered HTTP 503: the access_token was not revoked",
+        "end logins at the server, as vathos logout and revoke() cannot",
+    )
 
 
 def test_lines_for_a_person(vathos: Driver) -> None:

@@ -46,6 +46,7 @@ def test_person_is_warned(realm: Realm, resource: ProtectedResource) -> None:
     status, found = examined(realm, resource, **person)
     assert status == Exit.DONE
     assert [name for name, each in found.items() if each["outcome"] != "ok"] == ["grant"]
+    assert realm.session_count(USERNAME) == 0
     status, found = examined(realm, resource, **{**person, "VATHOS_PASSWORD": "wrong"})
     assert status == Exit.REFUSED
     assert realm.token_requests() == {"LOGIN": 1, "LOGIN_ERROR": 1}

@@ -4,7 +4,7 @@ The settings and where each comes from, files, secrets, the store; then proxy, D
 way to the servers, the realm's path with and without /auth, discovery, the clocks, one token, and
 the API. Each is one line: ok, warning or failed, and below it what to do.
 
-The token is asked for and not kept. No secret and no token is printed.
+The token is asked for, not kept, and revoked in the end. No secret and no token is printed.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from vathos.errors import (
 )
 from vathos.exchange import Transport
 from vathos.exit_codes import Exit
+from vathos.revocation import revocation_url, revoke
 from vathos.tokens import Token
 from vathos.urls import origin_of
 from vathos.verdicts import status_of
@@ -66,6 +67,8 @@ class ServerChecks:
             reached = yield from _until_failed(Way(api, settings, self._timeout, "API ").run())
         if reached:
             yield from found("API", "check the base URL (VATHOS_BASE_URL)", self._api)
+        if self._token is not None:
+            yield from self._end(self._token)
 
     def _authorization_server(self) -> Iterator[Finding]:
         fix = f"check the URL ({authority_setting(self._settings)})"
@@ -98,7 +101,7 @@ class ServerChecks:
             yield ok("discovery", f"the token endpoint of {issuer} is {metadata.token_url}")
 
     def _one_token(self) -> Iterator[Finding]:
-        """Makes one token request; the token is not kept, so none is lost by it."""
+        """Makes one token request, whatever the store has; the token is not kept."""
         try:
             grant = self._settings.grant().settled()
             endpoint = endpoint_of(self._settings, self._transport)
@@ -117,6 +120,22 @@ class ServerChecks:
             )
         else:
             yield ok("token", f"{name} grant: works for {token.lifetime:g} s{scope}")
+
+    def _end(self, token: Token) -> Iterator[Finding]:
+        """Revokes the token: an examination leaves no login behind."""
+        endpoint = endpoint_of(self._settings, self._transport)
+        grant = self._settings.grant().settled()
+        try:
+            url = revocation_url(endpoint.url, endpoint.revocation_address(self._timeout))
+            revoke(endpoint, grant, token, url, self._timeout)
+        except VathosError as error:
+            yield warning(
+                "revocation",
+                f"the token lives on until it expires: {error}",
+                "end logins at the server, as vathos logout and revoke() cannot",
+            )
+        else:
+            yield ok("revocation", "the token is revoked again")
 
     def _api(self) -> Iterator[Finding]:
         status = self._api_status()
