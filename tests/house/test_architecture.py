@@ -15,17 +15,17 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 # other. New modules take the lowest floor that works.
 FLOORS: list[set[str]] = [
     {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
-    | {"keys", "environment", "preparing"},
-    {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
+    | {"keys", "originals"},
+    {"environment", "preparing"}
+    | {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
     | {
         "stores.entries",
         "stores.extras",
         "stores.patience",
         "profile",
         "secret_sources",
-        "shortcuts",
     },
-    {"identity", "exchange", "levels", "stores.folder", "verdicts"},
+    {"shortcuts", "identity", "exchange", "levels", "stores.folder", "verdicts"},
     {"commands", "commands.private_files", "commands.shortcut"}
     | {"refusals", "endpoint", "config", "stores.base", "stores", "stores.sweeping", "demo"},
     {"stores.memory", "stores.file", "stores.redis", "renewal", "revocation"}
