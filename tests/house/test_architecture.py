@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 # other. New modules take the lowest floor that works.
 FLOORS: list[set[str]] = [
     {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
-    | {"keys", "originals"},
+    | {"keys", "originals", "transport"},
     {"environment", "preparing"}
     | {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
     | {
@@ -34,6 +34,7 @@ FLOORS: list[set[str]] = [
     {"sharing", "commands.formats"},
     {"source", "stores.urls"},
     {"auth", "dropin"},
+    {"assembly"},
     {"session", "authentication", "demo.screen"},
     {"demo.job", "commands.obtaining"},
     {"demo.incidents", "demo.report", "commands.token"},
@@ -125,7 +126,22 @@ def test_cheap_rooms_do_not_import_requests(name: str) -> None:
 
 def test_session_does_not_load_the_embedded_server() -> None:
     """Production code never loads `vathos.testing`."""
-    assert not any(name.startswith("vathos.testing") for name in loaded("import vathos.session"))
+    assert not any(
+        name.startswith("vathos.testing")
+        for name in loaded("import vathos.session, vathos.assembly")
+    )
+
+
+# What the class VathosSession is made of; its parts come with the first session.
+SESSION_CLASS = {"session", "dropin", "shortcuts", "environment", "preparing", "originals"}
+SESSION_CLASS |= {"errors", "forks", "tokens", "transport", "urls"}
+
+
+def test_session_class_loads_only_what_it_is_made_of() -> None:
+    """Who imports the class and builds no session, as a test run does, pays for little more."""
+    names = loaded("from vathos import VathosSession") - loaded("import requests_oauthlib")
+    allowed = {f"vathos.{name}" for name in SESSION_CLASS}
+    assert names <= {"vathos", "dataclasses", *allowed}
 
 
 FORBIDDEN = {"pickle", "marshal", "shelve"}
