@@ -318,6 +318,17 @@ def test_redirect_from_https_to_http_never_carries_the_token(
     assert "Authorization" not in hop.headers
 
 
+def test_copies_of_a_prepared_request_do_not_share_our_hook(session: VathosSession) -> None:
+    """What one copy is sent with shows on no other, though `requests` shares hooks among them."""
+    seen = []
+    request = requests.Request("GET", "x", hooks={"response": lambda answer, **_: seen.append(1)})
+    prepared = session.prepare_request(request)
+    session.send(prepared.copy())
+    assert len(prepared.hooks["response"]) == 1
+    session.send(prepared)
+    assert seen == [1, 1]
+
+
 def test_redirect_on_the_same_host_keeps_the_token(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:

@@ -11,9 +11,9 @@ from tests.helpers import join_background
 from vathos import VathosSession, discovery, get_service_account_token
 from vathos.discovery import DiscoveredEndpoint, discover
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
-from vathos.exchange import Transport
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
+from vathos.transport import Transport
 
 
 @pytest.fixture(autouse=True)

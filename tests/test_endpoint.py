@@ -24,9 +24,10 @@ from vathos.errors import (
     TokenResponseError,
     VathosError,
 )
-from vathos.exchange import MAX_BODY, Answer, Transport
+from vathos.exchange import MAX_BODY, Answer
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, RefreshGrant
 from vathos.tokens import Instant, Token
+from vathos.transport import Transport
 
 URL = "https://as.example/realms/x/protocol/openid-connect/token"
 AT = Instant(1_800_000_000.0, 5_000.0)

@@ -6,10 +6,11 @@ import os
 import threading
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 from unittest import mock
 
 import pytest
-import requests.utils
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,8 +92,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(url)
         return original(url, no_proxy)
 
-    monkeypatch.setattr(requests.utils, "get_environ_proxies", watched)
+    put_in_place(monkeypatch, watched)
     return seen
+
+
+def put_in_place(monkeypatch: pytest.MonkeyPatch, function: Any) -> None:
+    """Makes it the function of requests whose answers may be remembered."""
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", function)
+    monkeypatch.setattr(environment._originals, "_functions", environment._originals._read())
 
 
 def test_same_host_is_looked_up_once(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +131,22 @@ def test_other_systems_are_asked_each_time(
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(requests.sessions, "get_environ_proxies"), (requests.utils, "should_bypass_proxies")],
+)
+def test_patched_requests_is_asked_each_time(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    """Who replaces a function that is asked has it called, each time."""
+    environment_proxies("https://a.example")
+    calls = mock.Mock(wraps=getattr(module, name))
+    monkeypatch.setattr(module, name, calls)
+    for _ in range(3):
+        environment_proxies("https://a.example")
+    assert calls.call_count == 3
+
+
 def test_other_mapping_is_asked_each_time(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,10 +165,10 @@ def test_answer_is_not_kept_while_the_environment_moves(monkeypatch: pytest.Monk
         os.environ["HTTPS_PROXY"] = "http://passing.example"
         answer = original(url, no_proxy)
         del os.environ["HTTPS_PROXY"]
-        monkeypatch.setattr(requests.utils, "get_environ_proxies", original)
+        put_in_place(monkeypatch, original)
         return answer
 
-    monkeypatch.setattr(requests.utils, "get_environ_proxies", moving)
+    put_in_place(monkeypatch, moving)
     environment_proxies("https://a.example")
     assert environment_proxies("https://a.example") == {}
 

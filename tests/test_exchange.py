@@ -22,7 +22,8 @@ from tests.canaries import CANARY, told_by
 from tests.wire import Connection, Request, Wire, answering, closed_port, dripping, hanging
 from vathos import exchange
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
-from vathos.exchange import MAX_BODY, Answer, Transport, post
+from vathos.exchange import MAX_BODY, Answer, post
+from vathos.transport import Transport
 
 PATIENCE = 5.0
 FORM = {

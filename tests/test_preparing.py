@@ -15,7 +15,6 @@ from requests.cookies import cookiejar_from_dict
 from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 
-from vathos import preparing
 from vathos.preparing import Preparation
 from vathos.shortcuts import ShortcutSession
 
@@ -130,6 +129,23 @@ def test_second_preparation_is_independent_of_the_first(request: requests.Reques
         assert state(session, request, ShortcutSession.prepare_request) == expected
 
 
+class Signing(requests.Session):
+    """A class of the user, to be mixed in behind."""
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Adds a header."""
+        prepared = super().prepare_request(request)
+        prepared.headers["X-Signed"] = "yes"
+        return prepared
+
+
+def test_class_mixed_in_behind_is_called() -> None:
+    """A session class that stands between ours and that of requests has its say."""
+    mixed = type("Mixed", (ShortcutSession, Signing), {})()
+    mixed.auth = inert
+    assert mixed.prepare_request(PLAIN).headers["X-Signed"] == "yes"
+
+
 PLAIN = requests.Request("GET", "https://a.example/v1", headers={"X-A": "1"})
 
 
@@ -158,24 +174,31 @@ def test_unusual_session_is_left_to_requests(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [(Session, "prepare_request"), (requests.PreparedRequest, "prepare")]
+    "target",
+    [
+        (Session, "prepare_request"),
+        (requests.PreparedRequest, "prepare"),
+        (requests.PreparedRequest, "prepare_url"),
+        (requests.PreparedRequest, "prepare_headers"),
+        (requests.PreparedRequest, "prepare_cookies"),
+    ],
 )
-def test_patched_requests_is_called(target: tuple[type, str]) -> None:
-    """Who replaces a function of requests, as tracers do, has it called."""
-    with mock.patch.object(*target, autospec=True) as patched:
-        ShortcutSession().prepare_request(PLAIN)
-    patched.assert_called_once()
+def test_patched_requests_is_called(
+    monkeypatch: pytest.MonkeyPatch, target: tuple[type, str]
+) -> None:
+    """Who replaces a function of requests, as tracers do, has it called, each time."""
+    session, calls, original = ShortcutSession(), [], getattr(*target)
+    session.auth = inert
+    session.prepare_request(PLAIN)
 
+    def patched(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        return original(*args, **kwargs)
 
-def test_unknown_release_is_left_to_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release that was not tested prepares its requests itself."""
-    monkeypatch.setattr(preparing, "_IS_TESTED", False)
-    assert Preparation().prepared(ShortcutSession(), PLAIN) is None
-
-
-def test_installed_release_is_tested() -> None:
-    """Whoever runs these tests with a new release of requests adds it to the list."""
-    assert requests.__version__.startswith(preparing._RELEASES)
+    monkeypatch.setattr(*target, patched)
+    for _ in range(2):
+        session.prepare_request(PLAIN)
+    assert len(calls) == 2
 
 
 def test_pickle_carries_no_memory() -> None:

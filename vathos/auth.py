@@ -92,8 +92,10 @@ class BearerAuth(AuthBase):
         _require_secure(origin)
         token = self.source.token()
         _attach(request, token)
-        # In front, so that the caller's own hooks see the answer that counts.
-        request.hooks["response"].insert(0, _Replay(self, token))
+        # In front, so that the caller's own hooks see the answer that counts; and in a list of its
+        # own, as copies of a request share theirs.
+        hooks = [_Replay(self, token), *request.hooks["response"]]
+        request.hooks = {**request.hooks, "response": hooks}
         return request
 
     def __repr__(self) -> str:

@@ -23,9 +23,10 @@ from vathos.background import Background
 from vathos.config import Settings
 from vathos.endpoint import TokenEndpoint
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
-from vathos.exchange import MAX_BODY, Transport, get
+from vathos.exchange import MAX_BODY, get
 from vathos.levels import checked_url
 from vathos.tokens import Instant, now
+from vathos.transport import Transport
 from vathos.urls import origin_of
 
 __all__ = ["DiscoveredEndpoint", "Metadata", "discover", "endpoint_of"]

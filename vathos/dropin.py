@@ -6,21 +6,22 @@ requests share, pickling and forking are looked after here too.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
 from vathos.errors import ConfigurationError
-from vathos.exchange import Transport
 from vathos.forks import renew_after_fork
 from vathos.shortcuts import ShortcutSession
-from vathos.source import CachedSource
 from vathos.tokens import Instant, MalformedTokenError, Token
+from vathos.transport import Transport
+
+if TYPE_CHECKING:
+    from vathos.source import CachedSource
 
 __all__ = ["Shared", "SourcedSession"]
 
@@ -28,7 +29,6 @@ __all__ = ["Shared", "SourcedSession"]
 _abandoned: list[Any] = []
 
 
-@dataclasses.dataclass(slots=True)
 class Shared(Transport):
     """What the session and its token source both use, so that neither has to hold the other.
 
@@ -36,7 +36,11 @@ class Shared(Transport):
         token_updater: Called with the token dictionary after each renewal, as in `OAuth2Session`.
     """
 
-    token_updater: Callable[[dict[str, Any]], object] | None = None
+    __slots__ = ("token_updater",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token_updater: Callable[[dict[str, Any]], object] | None = None
 
     def renewed(self, token: Token) -> None:
         """Passes a new token on to the token updater.

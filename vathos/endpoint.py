@@ -17,9 +17,10 @@ from vathos.errors import (
     InvalidGrantError,
     TokenResponseError,
 )
-from vathos.exchange import MAX_BODY, Answer, Transport, post
+from vathos.exchange import MAX_BODY, Answer, post
 from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
 from vathos.tokens import Instant, MalformedTokenError, Token, now
+from vathos.transport import Transport
 from vathos.urls import origin_of
 
 __all__ = ["TokenEndpoint", "token_from"]

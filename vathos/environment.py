@@ -12,15 +12,21 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests.utils
+import requests
+
+from vathos.originals import Originals
 
 __all__ = ["environment_proxies"]
 
 _MOST_HOSTS = 256
 
 # Half of these names are not in the type stubs.
-_requests: Any = requests.utils
+_sessions: Any = requests.sessions
+_utils: Any = requests.utils
 _urllib: Any = urllib.request
+
+# Whose answers are remembered.
+_originals = Originals(lambda: (_sessions.get_environ_proxies, _utils.should_bypass_proxies))
 
 
 class _Remembered(NamedTuple):
@@ -62,8 +68,9 @@ def _variables() -> Mapping[Any, Any] | None:
     whoever puts another function in place of urllib's expects it to be called.
     """
     if (
-        _requests.getproxies is not _urllib.getproxies_environment
-        or _requests.proxy_bypass is not _urllib.proxy_bypass_environment
+        _utils.getproxies is not _urllib.getproxies_environment
+        or _utils.proxy_bypass is not _urllib.proxy_bypass_environment
+        or not _originals.in_place()
     ):
         return None
     variables = getattr(os.environ, "_data", None)  # the mapping below os.environ, not yet decoded
@@ -94,5 +101,5 @@ def _looked_up(
 
 
 def _asked(url: str) -> dict[str, str]:
-    proxies: dict[str, str] = _requests.get_environ_proxies(url)
+    proxies: dict[str, str] = _sessions.get_environ_proxies(url)
     return proxies

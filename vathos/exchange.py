@@ -21,8 +21,9 @@ from requests.sessions import Session
 
 from vathos.errors import RenewalTimeout
 from vathos.failures import failure, without_secrets
+from vathos.transport import Transport
 
-__all__ = ["Answer", "Transport", "get", "post"]
+__all__ = ["Answer", "get", "post"]
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read; a token response is some kilobytes."""
@@ -34,23 +35,6 @@ _HEADERS = {
     # A connection idle for minutes is the one a load balancer has dropped; a POST on it is lost.
     "Connection": "close",
 }
-
-
-@dataclass(slots=True)
-class Transport:
-    """How to reach servers: the settings of `requests.Session` that token requests share.
-
-    Attributes:
-        verify: Whether, or by which CA bundle, TLS certificates are verified.
-        cert: Client certificate, a path or a pair of paths.
-        proxies: Proxies by scheme.
-        trust_env: Whether proxies and CA bundle may come from the environment.
-    """
-
-    verify: Any = True
-    cert: Any = None
-    proxies: Any = field(default_factory=dict)
-    trust_env: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class RenewalPolicy:
         if lifetime is None:
             return Freshness.FRESH
         left = token.seconds_left(at)
-        if left <= min(lifetime * self.expired_share, self.expired_cap):
+        if left <= self.expired_cap and left <= lifetime * self.expired_share:
             return Freshness.EXPIRED
         if left <= lifetime * (1 - self.stale_share - self.jitter * self.position):
             return Freshness.STALE

@@ -1,7 +1,7 @@
 """Prepares a request as `requests.Session.prepare_request` does, without doing the same work again.
 
 Each step has one shortcut, for the plain case. A request with anything unusual is left to
-`requests`, and so are all where `requests` was patched or is newer than what was tested.
+`requests`, and so are all where `requests` was patched or is not a release that was tested.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
 
+from vathos.originals import Originals
+
 __all__ = ["Preparation"]
 
-# The releases whose code was read, and with which the tests of this module have passed.
-_RELEASES = ("2.32.", "2.33.", "2.34.")
-_IS_TESTED = requests.__version__.startswith(_RELEASES)
-
-_PREPARE_REQUEST, _PREPARE = Session.prepare_request, PreparedRequest.prepare
+# What is not called, or called once for all requests with the same URL.
+_originals = Originals(
+    lambda: (
+        Session.prepare_request,
+        PreparedRequest.prepare,
+        PreparedRequest.prepare_url,
+        PreparedRequest.prepare_headers,
+        PreparedRequest.prepare_cookies,
+    )
+)
 
 # Not typed where they are defined.
 _merge_cookies: Any = requests.cookies.merge_cookies
@@ -53,7 +60,7 @@ class Preparation:
             What `requests.Session.prepare_request` would return, or `None` if it must be asked.
         """
         # Without an auth, requests looks for a netrc file.
-        if not _may_stand_in() or request.cookies or not (request.auth or session.auth):
+        if request.cookies or not (request.auth or session.auth) or not _originals.in_place():
             return None
         headers = self._headers(session.headers, request.headers)
         if headers is None:
@@ -93,15 +100,6 @@ class Preparation:
         for name, value in added.items():
             headers[name] = value
         return headers
-
-
-def _may_stand_in() -> bool:
-    """Tells whether `requests` prepares as this module does: tested, and not patched."""
-    return (
-        _IS_TESTED
-        and Session.prepare_request is _PREPARE_REQUEST
-        and PreparedRequest.prepare is _PREPARE
-    )
 
 
 def _is_plain(name: Any, value: Any) -> bool:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests_oauthlib import OAuth2Session
 
-from vathos.auth import BearerAuth, attached, detach
-from vathos.config import Settings, checked_origins, resolve
-from vathos.discovery import endpoint_of
 from vathos.dropin import Shared, SourcedSession
-from vathos.events import Event, Events, Stats
 from vathos.forks import renew_after_fork
-from vathos.policy import RenewalPolicy
-from vathos.source import CachedSource
-from vathos.stores.base import TokenStore
-from vathos.stores.urls import open_store
 from vathos.tokens import Instant, now
 from vathos.urls import is_absolute, join
+
+if TYPE_CHECKING:
+    from vathos.auth import BearerAuth
+    from vathos.config import Settings
+    from vathos.events import Event, Stats
+    from vathos.policy import RenewalPolicy
+    from vathos.stores.base import TokenStore
 
 __all__ = ["VathosSession"]
 
@@ -41,9 +40,8 @@ class VathosSession(SourcedSession):
 
     With user name and password it uses the password grant (RFC 6749 §4.3), else client credentials
     (§4.4). What is not given is read from `VATHOS_CLIENT_ID`, `VATHOS_CLIENT_SECRET`,
-    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`; both secrets may
-    come from files instead (`VATHOS_CLIENT_SECRET_FILE`, `VATHOS_PASSWORD_FILE`), which are read
-    again at each renewal.
+    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`. With `_FILE`
+    behind the name of a secret the variable names a file, which is read at each renewal.
 
     Nothing is fetched before the first request; if a credential is missing, that request raises
     `ConfigurationError`.
@@ -123,6 +121,12 @@ class VathosSession(SourcedSession):
     ) -> None:
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
+        # Only here: who imports the class and builds no session pays for none of it.
+        from vathos.assembly import assembled  # noqa: PLC0415
+        from vathos.config import resolve  # noqa: PLC0415
+        from vathos.events import Events  # noqa: PLC0415
+        from vathos.stores.urls import open_store  # noqa: PLC0415
+
         if store is not None:
             store = open_store(store)
         self._shared = Shared()
@@ -157,24 +161,18 @@ class VathosSession(SourcedSession):
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             return
-        self._source = CachedSource(
-            self._settings.grant(),
-            endpoint_of(self._settings, self._shared, client_authentication, clock),
-            open_store(self._settings.token_store) if store is None else store,
+        self._source, self._bearer = assembled(
+            self._settings,
+            self._shared,
+            self._events,
+            store=store,
+            origins=origins,
             policy=policy,
-            timeout=self._settings.token_timeout if token_timeout is None else token_timeout,
-            events=self._events,
-            on_renewed=self._shared.renewed,
+            timeout=token_timeout,
+            client_authentication=client_authentication,
             keep_warm=keep_warm,
-        )
-        if origins is None and self._settings.base_url_is_explicit:
-            origins = self._settings.base_url
-        self._bearer = BearerAuth(
-            self._source,
-            origins=None if origins is None else checked_origins(origins),
-            clock=clock,
-            events=self._events,
             replay=replay,
+            clock=clock,
         )
         if token:
             self.token = token
@@ -318,6 +316,8 @@ class VathosSession(SourcedSession):
         if self._source is None:
             super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
             return
+        from vathos.auth import attached, detach  # noqa: PLC0415 - loaded with the first session
+
         old, new = response.request.url, prepared_request.url
         leaves = self.should_strip_auth(old, new)  # type: ignore[no-untyped-call]
         if leaves or not attached(response.request):

@@ -10,12 +10,13 @@ from requests.sessions import Session
 from requests_oauthlib import OAuth2Session
 
 from vathos.environment import environment_proxies
+from vathos.originals import Originals
 from vathos.preparing import Preparation
 
 __all__ = ["ShortcutSession"]
 
 _merge_setting: Any = requests.sessions.merge_setting  # not typed where it is defined
-_MERGE_ENVIRONMENT_SETTINGS = Session.merge_environment_settings
+_originals = Originals(lambda: (Session.merge_environment_settings,))
 
 
 class ShortcutSession(OAuth2Session):
@@ -30,9 +31,13 @@ class ShortcutSession(OAuth2Session):
         Returns:
             The prepared request.
         """
-        preparation = self.__dict__.setdefault("_preparation", Preparation())
-        prepared: requests.PreparedRequest | None = preparation.prepared(self, request)
-        return super().prepare_request(request) if prepared is None else prepared
+        parents = super().prepare_request
+        if _is_method(parents, Session.prepare_request):
+            preparation = self.__dict__.setdefault("_preparation", Preparation())
+            prepared: requests.PreparedRequest | None = preparation.prepared(self, request)
+            if prepared is not None:
+                return prepared
+        return parents(request)
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
@@ -51,9 +56,11 @@ class ShortcutSession(OAuth2Session):
         Returns:
             `proxies`, `stream`, `verify` and `cert`, as `requests` passes them to `send`.
         """
+        parents = super().merge_environment_settings
         unusual = proxies != {} or self.proxies or not self.trust_env
-        if unusual or Session.merge_environment_settings is not _MERGE_ENVIRONMENT_SETTINGS:
-            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        original = _is_method(parents, Session.merge_environment_settings)
+        if unusual or not original or not _originals.in_place():
+            return parents(url, proxies, stream, verify, cert)
         if verify is True or verify is None:
             bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
             verify = bundle or verify
@@ -63,3 +70,8 @@ class ShortcutSession(OAuth2Session):
             "verify": _merge_setting(verify, self.verify),
             "cert": _merge_setting(cert, self.cert),
         }
+
+
+def _is_method(method: Any, function: Any) -> bool:
+    """Tells whether a method is this function: a class may have been mixed in that has its own."""
+    return getattr(method, "__func__", None) is function

@@ -16,17 +16,17 @@ PACKAGE = Path(__file__).parents[2] / "vathos"
 FLOORS: list[set[str]] = [
     {"claims"},
     {"errors", "urls", "tokens", "forks", "logs", "challenges", "exit_codes", "pytest_plugin"}
-    | {"keys", "environment", "preparing", "commands.plain"},
-    {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
+    | {"keys", "originals", "transport", "commands.plain"},
+    {"environment", "preparing"}
+    | {"grants", "policy", "pauses", "locks", "events", "background", "retries", "failures"}
     | {
         "stores.entries",
         "stores.extras",
         "stores.patience",
         "profile",
         "secret_sources",
-        "shortcuts",
     },
-    {"identity", "exchange", "levels", "stores.folder", "verdicts"},
+    {"shortcuts", "identity", "exchange", "levels", "stores.folder", "verdicts"},
     {
         "commands",
         "commands.asking",
@@ -56,6 +56,7 @@ FLOORS: list[set[str]] = [
     {"sharing", "commands.formats", "commands.described", "commands.keyring_entry"},
     {"source", "stores.urls"},
     {"auth", "dropin", "commands.local_checks"},
+    {"assembly"},
     {"session", "authentication", "demo.screen", "commands.way_checks"},
     {
         "demo.job",
@@ -164,7 +165,22 @@ def test_cheap_rooms_do_not_import_requests(name: str) -> None:
 
 def test_session_does_not_load_the_embedded_server() -> None:
     """Production code never loads `vathos.testing`."""
-    assert not any(name.startswith("vathos.testing") for name in loaded("import vathos.session"))
+    assert not any(
+        name.startswith("vathos.testing")
+        for name in loaded("import vathos.session, vathos.assembly")
+    )
+
+
+# What the class VathosSession is made of; its parts come with the first session.
+SESSION_CLASS = {"session", "dropin", "shortcuts", "environment", "preparing", "originals"}
+SESSION_CLASS |= {"claims", "errors", "forks", "tokens", "transport", "urls"}
+
+
+def test_session_class_loads_only_what_it_is_made_of() -> None:
+    """Who imports the class and builds no session, as a test run does, pays for little more."""
+    names = loaded("from vathos import VathosSession") - loaded("import requests_oauthlib")
+    allowed = {f"vathos.{name}" for name in SESSION_CLASS}
+    assert names <= {"vathos", "dataclasses", *allowed}
 
 
 FORBIDDEN = {"pickle", "marshal", "shelve"}

@@ -17,13 +17,13 @@ from vathos.errors import (
     TokenRequestError,
     TokenResponseError,
 )
-from vathos.exchange import Transport
 from vathos.exit_codes import Exit, Stop
 from vathos.identity import identity_of
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
 from vathos.tokens import Token, now
+from vathos.transport import Transport
 
 __all__ = ["Obtained", "listen", "obtain", "source_of", "store_of"]
 

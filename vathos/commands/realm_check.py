@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from vathos.commands.findings import Finding, failed, ok, warning
 from vathos.config import Settings
-from vathos.exchange import Answer, Transport, get
+from vathos.exchange import Answer, get
 from vathos.exit_codes import Exit
 from vathos.tokens import now
+from vathos.transport import Transport
 
 __all__ = ["authority_setting", "look_at_realm"]
 

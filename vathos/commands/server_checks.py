@@ -19,10 +19,10 @@ from vathos.errors import (
     TokenResponseError,
     VathosError,
 )
-from vathos.exchange import Transport
 from vathos.exit_codes import Exit
 from vathos.revocation import revocation_url, revoke
 from vathos.tokens import Token
+from vathos.transport import Transport
 from vathos.urls import origin_of
 from vathos.verdicts import status_of
 
