@@ -4,6 +4,7 @@
 VathosError                    also a requests.RequestException
 ├── ConfigurationError         something is missing, malformed or contradictory; also ValueError
 ├── InsecureTransportError     refused for safety: a token would have left over plain http
+│   └── InsecureURLError       a URL in the settings is plain http; also ConfigurationError
 ├── TokenRequestError          the token endpoint gave no answer; also requests.ConnectionError
 │   └── RenewalTimeout         no token in the time allowed; also requests.Timeout, TimeoutError
 ├── TokenResponseError         the token endpoint answered, but not with a token (RFC 6749 §5.2)
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigurationError",
     "InsecureFileError",
     "InsecureTransportError",
+    "InsecureURLError",
     "InvalidClientError",
     "InvalidGrantError",
     "RenewalTimeout",
@@ -53,6 +55,10 @@ class InsecureTransportError(VathosError):
 
     RFC 6749 §1.6 and RFC 6750 §5.3 ask for TLS.
     """
+
+
+class InsecureURLError(InsecureTransportError, ConfigurationError):
+    """A URL in the settings is plain `http` to a host that is not loopback; names the setting."""
 
 
 class TokenRequestError(VathosError, requests.ConnectionError):

@@ -233,7 +233,8 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
         The URL.
 
     Raises:
-        ConfigurationError: If it is none, or not safe; the message says what is wrong with it.
+        ConfigurationError: If it is none, or cannot be used; the message says why.
+        InsecureURLError: If it is plain http to another machine.
     """
     source = name if place is None else f"{name} ({place})"
     if any(char.isspace() or not char.isprintable() for char in url):
@@ -250,7 +251,11 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
     if "?" in url or "#" in url:
         _fail(f"{source} must not have a query or a fragment (after ? or #)")
     if not origin.is_secure:  # RFC 6749 §3.2
-        _fail(f"{source} is plain http to {origin.host}; use https (http is for loopback only)")
+        from vathos.errors import InsecureURLError  # noqa: PLC0415 - see _fail
+
+        raise InsecureURLError(
+            f"{source} is plain http to {origin.host}; use https (http is for loopback only)"
+        )
     return url
 
 

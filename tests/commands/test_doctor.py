@@ -246,7 +246,7 @@ def test_missing_credentials_are_named(vathos: Driver) -> None:
     [
         (
             {"VATHOS_TOKEN_URL": "http://auth.example/token"},
-            Exit.CONFIGURATION,
+            Exit.UNSAFE,
             "token_url (VATHOS_TOKEN_URL) is plain http to auth.example; use https (http is for "
             "loopback only)",
         ),

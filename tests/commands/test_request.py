@@ -385,9 +385,9 @@ def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], messag
 
 
 def test_base_url_is_checked(vathos: Driver) -> None:
-    """A base URL that is no safe place for a token is a configuration error."""
+    """A base URL that is no safe place for a token is refused for safety."""
     done = vathos("request", "x", "--base-url", "http://api.example/v1")
-    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert (done.status, done.out) == (Exit.UNSAFE, "")
     assert done.err.startswith("vathos: base_url (--base-url) is plain http to api.example;")
 
 

@@ -333,6 +333,16 @@ def test_unreachable(vathos: Driver, fault: Fault) -> None:
     assert done.err.count("\n") == 1
 
 
+def test_unsafe_url(vathos: Driver) -> None:
+    """A secret does not go to another machine over plain http."""
+    done = vathos("token", "--token-url", "http://auth.example/token")
+    assert (done.status, done.out) == (Exit.UNSAFE, "")
+    assert done.err == (
+        "vathos: token_url (--token-url) is plain http to auth.example; use https (http is for "
+        "loopback only)\n"
+    )
+
+
 def test_unsafe_redirect(vathos: Driver) -> None:
     """A token endpoint that redirects ends with 7: the secret would have gone along."""
     vathos.server.fail("token", Fault.redirect("https://evil.example/", 307), times=None)
