@@ -1,0 +1,94 @@
+"""The exit statuses, as a shell script meets them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.commands.driving import environment
+from tests.commands.terminal import program
+from vathos.exit_codes import Exit
+from vathos.testing import AuthorizationServer, Fault
+
+SCRIPT = r"""
+branch() {
+  case $1 in
+    0) echo "works" ;;
+    1) echo "a bug, or the output is lost" ;;
+    2) echo "mistyped" ;;
+    3) echo "set it up" ;;
+    4) echo "tell somebody" ;;
+    5) echo "again later" ;;
+    6) echo "no token is good enough" ;;
+    7) echo "not safe" ;;
+    22) echo "the API says no" ;;
+    130) echo "stopped" ;;
+    141) echo "nobody reads" ;;
+    *) echo "unknown: $1" ;;
+  esac
+}
+
+vathos token > /dev/null
+branch $?
+vathos token >&-
+branch $?
+vathos token --nonsense
+branch $?
+VATHOS_CLIENT_ID= vathos token
+branch $?
+VATHOS_CLIENT_SECRET=wrong vathos token
+branch $?
+VATHOS_TOKEN_URL=http://127.0.0.1:1/token vathos token --token-timeout 1
+branch $?
+vathos token --min-ttl 1000000
+branch $?
+vathos token --token-url http://auth.example/token
+branch $?
+vathos request missing > /dev/null
+branch $?
+timeout --preserve-status --signal INT 2 vathos token --write token --watch
+branch $?
+(sleep 1; vathos token; branch $? >&2) 2>&3 | true
+"""
+
+SAID = """\
+works
+a bug, or the output is lost
+mistyped
+set it up
+tell somebody
+again later
+no token is good enough
+not safe
+the API says no
+stopped
+nobody reads
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("bash") is None or shutil.which("timeout") is None, reason="there is no bash"
+)
+def test_shell_script_branches_on_each(server: AuthorizationServer, tmp_path: Path) -> None:
+    """A script tells all the statuses apart, and there is no other."""
+    assert SCRIPT.count(') echo "') == len(Exit) + 1
+    folder = program(tmp_path / "bin")
+    server.fail("api", Fault.status(404))
+    done = subprocess.run(
+        ["bash", "-c", f"exec 3>&1\n{SCRIPT}"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            **environment(server),
+            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == SAID, done.stderr
+    assert "Traceback" not in done.stderr
