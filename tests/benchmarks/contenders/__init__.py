@@ -1,0 +1,188 @@
+"""Who takes part: one small class for each, set up as well as its library can be.
+
+Everyone sends the same GET to the API on one shared client with kept-alive connections. Who buys
+tokens buys them with the client credentials grant. Whoever can renew ahead of expiry starts at the
+same share of the lifetime as a `VathosSession` does, unless the library fixes its leeway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from tests.benchmarks.contenders.base import Bed, Contender
+
+__all__ = ["BASE", "CONTENDERS", "OURS", "Entry", "able", "load", "reasons", "version_of"]
+
+
+class Entry(NamedTuple):
+    """A contender, as the tables tell of it.
+
+    Attributes:
+        title: Its name.
+        setup: How it is set up, in one sentence.
+        packages: The distributions whose versions matter.
+        imports: The statement that a program which uses it begins with.
+        cannot: Why it takes no part in a benchmark, by the name of the benchmark.
+        share: What part of the calls it makes, because it is slow.
+    """
+
+    title: str
+    setup: str
+    packages: tuple[str, ...]
+    imports: str
+    cannot: Mapping[str, str] = {}
+    share: float = 1.0
+
+
+BASE, OURS = "plain", "vathos"
+
+_BUYS_NONE = dict.fromkeys(
+    ("stampede", "expiry", "outage", "processes"), "no token is bought, the header is static"
+)
+_HEADER_IS_SET_ONCE = {"attach": "the header is set once"}
+
+CONTENDERS: dict[str, Entry] = {
+    BASE: Entry(
+        "plain `requests`",
+        "`requests.Session`, `Authorization` set once among the session's headers.",
+        ("requests", "urllib3"),
+        "import requests",
+        _BUYS_NONE | _HEADER_IS_SET_ONCE,
+    ),
+    OURS: Entry(
+        "`VathosSession`",
+        "As it comes; tokens in memory, for the processes a `file:` store.",
+        ("vathos",),
+        "from vathos import VathosSession",
+    ),
+    "oauth2session": Entry(
+        "`OAuth2Session`",
+        "Requests-OAuthlib with `BackendApplicationClient`; it does not renew this grant, so its "
+        "caller catches `TokenExpiredError` and fetches a token.",
+        ("requests-oauthlib", "oauthlib"),
+        "import requests_oauthlib",
+    ),
+    "oauth2session_locked": Entry(
+        "`OAuth2Session`, lock of one's own",
+        "The same, but its caller watches `expires_at`, fetches ahead of it under a lock, and "
+        "looks again first.",
+        ("requests-oauthlib", "oauthlib"),
+        "import requests_oauthlib",
+    ),
+    "authlib_requests": Entry(
+        "Authlib on `requests`",
+        'Its `OAuth2Session` with `grant_type="client_credentials"` and `token_endpoint`, which '
+        "turns automatic renewal on; `leeway` set.",
+        ("authlib",),
+        "from authlib.integrations.requests_client import OAuth2Session",
+    ),
+    "authlib_httpx": Entry(
+        "Authlib on `httpx2`",
+        "Its `OAuth2Client` with the same settings; Authlib has moved from `httpx` to `httpx2`.",
+        ("authlib", "httpx2"),
+        "from authlib.integrations.httpx_client import OAuth2Client",
+    ),
+    "google": Entry(
+        "google-auth",
+        "`AuthorizedSession` with credentials of its own class, `with_non_blocking_refresh()` on; "
+        "its leeway is fixed at 225 s, and it sends a call again after a 401.",
+        ("google-auth",),
+        "from google.auth.transport.requests import AuthorizedSession",
+    ),
+    "oauth2client": Entry(
+        "requests-oauth2client",
+        "`OAuth2ClientCredentialsAuth` as the `auth` of a `requests.Session`; `leeway` set.",
+        ("requests-oauth2client",),
+        "from requests_oauth2client import OAuth2Client",
+    ),
+    "requests_auth": Entry(
+        "requests_auth",
+        "`OAuth2ClientCredentials` as the `auth` of a `requests.Session`; `early_expiry` set, for "
+        "the processes a `JsonTokenFileCache`.",
+        ("requests-auth",),
+        "from requests_auth import OAuth2ClientCredentials",
+    ),
+    "httpx": Entry(
+        "plain `httpx`",
+        "`httpx.Client`, `Authorization` set once among the client's headers.",
+        ("httpx",),
+        "import httpx",
+        _BUYS_NONE | _HEADER_IS_SET_ONCE,
+    ),
+    "naive": Entry(
+        "a token before each call",
+        "`requests.Session`; a token request on its kept-alive connection before every call.",
+        ("requests",),
+        "import requests",
+        {"attach": "there is no token that is kept"},
+        share=0.2,
+    ),
+}
+
+
+def version_of(package: str) -> str | None:
+    """Tells the version of a distribution.
+
+    Args:
+        package: Its name.
+
+    Returns:
+        The version, `None` if it is not installed.
+    """
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def reasons(benchmark: str, keys: Sequence[str]) -> dict[str, str]:
+    """Tells who cannot take part in a benchmark, and why.
+
+    Args:
+        benchmark: Its name.
+        keys: Who was asked for.
+
+    Returns:
+        The reasons, by contender.
+    """
+    found = {}
+    for key in keys:
+        entry = CONTENDERS[key]
+        missing = [package for package in entry.packages if version_of(package) is None]
+        if missing:
+            found[key] = f"{' and '.join(missing)} not installed"
+        elif benchmark in entry.cannot:
+            found[key] = entry.cannot[benchmark]
+    return found
+
+
+def able(benchmark: str, keys: Sequence[str]) -> list[str]:
+    """Lists who takes part in a benchmark.
+
+    Args:
+        benchmark: Its name.
+        keys: Who was asked for.
+
+    Returns:
+        Those of them that can, in the same order.
+    """
+    out = reasons(benchmark, keys)
+    return [key for key in keys if key not in out]
+
+
+def load(key: str, bed: Bed) -> Contender:
+    """Sets a contender up; its library is imported only now.
+
+    Args:
+        key: Which one.
+        bed: What it works against.
+
+    Returns:
+        The contender.
+    """
+    module = import_module(f"{__name__}.{key}")
+    contender: Contender = module.make(bed)
+    return contender
