@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -331,6 +332,23 @@ def test_last_seconds_of_a_token_are_used_when_there_is_no_successor(
     clock.advance(4)
     with pytest.raises(TokenResponseError, match="HTTP 503"):
         source.token()
+
+
+@pytest.mark.parametrize("fault", [Fault.delay(30), Fault.status(503), Fault.drop_before()])
+def test_outage_in_the_last_seconds_makes_nobody_wait_it_out(
+    server: AuthorizationServer, clock: FakeClock, fault: Fault
+) -> None:
+    """A caller waits for half of what the token has left at most, and the next not at all."""
+    source = service_source(server, clock, policy=POLICY)
+    first = source.token()
+    server.fail("token", fault, times=None)
+    clock.advance(97)
+    started = time.monotonic()
+    assert source.token() is first
+    assert time.monotonic() - started < 2.5
+    started = time.monotonic()
+    assert source.token() is first
+    assert time.monotonic() - started < 0.5
 
 
 def test_caller_with_time_left_waits_out_a_bad_minute() -> None:

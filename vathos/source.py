@@ -61,9 +61,10 @@ class CachedSource:
     """Keeps a token at hand, shares it through a store, and renews it before anyone has to wait.
 
     A fresh token costs no lock and no I/O. A stale one is handed out while one background renewal
-    runs. Without a token that works, one caller renews and the others wait for its result, a
-    failure included; where there was a token before, they wait out a bad minute of the server as
-    long as their time allows.
+    runs. In its last seconds a caller waits for the renewal, for half of what is left at most; once
+    it has failed, nobody waits until the end. Without a token that works, one caller renews and the
+    others wait for its result, a failure included; where there was a token before, they wait out a
+    bad minute of the server as long as their time allows.
 
     Args:
         grant: What buys the token; its secrets are read anew at each renewal.
@@ -228,12 +229,21 @@ class CachedSource:
                     shared.at_hand = found
                     return found
                 refusals.check(identity, self.clock())
+                last = self._last_seconds(rejected)
+                if last is not None and (self._failures or shared.pause_left() > 0):
+                    self._renew_ahead(last)
+                    return last
                 # After a failure nobody asks before the pause is over, so that none stampedes.
                 time.sleep(max(min(shared.pause_left(), deadline - time.monotonic()), 0.0))
-                token = shared.renew(rejected, deadline - time.monotonic(), ahead=False)
+                budget = deadline - time.monotonic()
+                if last is not None:
+                    # An outage must not outlast what is left to fall back on.
+                    budget = min(budget, max(last.seconds_left(self.clock()) / 2, 1.0))
+                token = shared.renew(rejected, budget, ahead=False)
             except VathosError as error:
-                if found := self._last_seconds(rejected, error):
-                    return found
+                if last := self._last_seconds(rejected):
+                    self._note_failure(error)
+                    return last
                 # A tenth of the time is what the last attempt needs to tell more than "too late".
                 late = time.monotonic() + shared.pause_left() >= deadline - self.timeout / 10
                 if late or not had_one or not _may_pass(error):
@@ -242,13 +252,11 @@ class CachedSource:
                 self._note_success()
                 return token
 
-    def _last_seconds(self, rejected: Token | None, error: VathosError) -> Token | None:
-        """Returns the token in its last seconds, when there is no successor."""
+    def _last_seconds(self, rejected: Token | None) -> Token | None:
+        """Returns the token in its last seconds, for when there is no successor."""
         token = self._shared.at_hand
-        if rejected is None and token is not None and token.seconds_left(self.clock()) > 0:
-            self._note_failure(error)
-            return token
-        return None
+        works = token is not None and token.seconds_left(self.clock()) > 0
+        return token if works and rejected is None else None
 
     def _note_failure(self, error: VathosError) -> None:
         """Logs a failure that nobody else will hear of; the first of a row the loudest."""

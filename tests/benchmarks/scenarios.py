@@ -96,12 +96,10 @@ def outage(scale: Scale, keys: Sequence[str]) -> Result:
         "The token endpoint is down while the token lives",
         [
             f"Tokens live {2 * scale.lifetime} s; after 60 % of that the token endpoint answers "
-            "503, until the load ends at 94 %.",
+            "503, until the load ends at 99 %.",
             f"{_LOAD} threads call through one client, with {1000 * PAUSE:.0f} ms of rest between "
             "calls.",
             "Each call could be answered, as the token lives.",
-            f"The load ends there because a {CONTENDERS[OURS].title} uses no token in the last 5 % "
-            "of its life, 10 s at most, as it might die on its way to the API.",
         ],
         by_contender(["calls", "failed calls", "share", "slowest call, ms"], cells, keys),
         reasons("outage", keys),
@@ -206,7 +204,7 @@ def _down(scale: Scale, key: str) -> Story:
             time.sleep(0.6 * lifetime - passed)
             server.ask(_take_down)
 
-        seconds = 0.94 * lifetime - passed
+        seconds = 0.99 * lifetime - passed
         outcome = load_by_threads(contender, _LOAD, seconds=seconds, meanwhile=break_it)
         contender.close()
         return Story(outcome, server)
