@@ -561,19 +561,14 @@ def test_a_folder_that_others_made_is_not_used(
     assert list(place.iterdir()) == []
 
 
-def test_no_name_is_kept_on_a_disk(server: AuthorizationServer, tmp_path: Path) -> None:
+def test_no_name_is_kept_on_a_disk(
+    vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the runtime folder is no file system in memory, nothing is kept in it."""
-    if (
-        "tmpfs"
-        in subprocess.run(
-            ["stat", "-f", "-c", "%T", str(tmp_path)], capture_output=True, text=True, check=False
-        ).stdout
-    ):
-        pytest.skip("the folder for tests is in memory")
+    monkeypatch.setattr(shortcut, "_IN_MEMORY", set())
     runtime = tmp_path / "runtime"
     runtime.mkdir(0o700)
-    environ = {**environment(server), "XDG_RUNTIME_DIR": str(runtime)}
-    assert process("token", environ=environ).status == 0
+    assert vathos("token", XDG_RUNTIME_DIR=str(runtime)).status == Exit.DONE
     assert list(runtime.iterdir()) == []
 
 
