@@ -41,6 +41,7 @@ def memory(scale: Scale, keys: Sequence[str]) -> Result:
         grown = (found["after"] - found["before"]) / _KIBI
         cells[key] = [
             f"{found['calls']:,}",
+            f"{found['failed']:,}",
             f"{bought:,}",
             f"{found['before'] / _KIBI**2:,.1f}",
             f"{grown:+,.0f}",
@@ -56,7 +57,14 @@ def memory(scale: Scale, keys: Sequence[str]) -> Result:
             "process gained over the rest.",
         ],
         by_contender(
-            ["calls", "token requests", "MiB after a tenth", "growth, KiB", "bytes per call"],
+            [
+                "calls",
+                "failed calls",
+                "token requests",
+                "MiB after a tenth",
+                "growth, KiB",
+                "bytes per call",
+            ],
             cells,
             keys,
         ),
@@ -70,22 +78,31 @@ def watch(bed: dict[str, Any], key: str, calls: int, seconds: float | None) -> d
     """Calls, and tells how memory grew after the first tenth; runs in the other process."""
     contender = load(key, Bed(**bed))
     tenth = calls // 10
-    warm = _called(contender.call, tenth, None if seconds is None else seconds / 10)
+    warm, lost = _called(contender.call, tenth, None if seconds is None else seconds / 10)
     before = _resident()
-    rest = _called(contender.call, calls - warm, seconds)
+    rest, failed = _called(contender.call, calls - warm, seconds)
     after = _resident()
     contender.close()
-    return {"calls": warm + rest, "counted": rest, "before": before, "after": after}
+    return {
+        "calls": warm + rest,
+        "counted": rest,
+        "failed": lost + failed,
+        "before": before,
+        "after": after,
+    }
 
 
-def _called(call: Any, calls: int, seconds: float | None) -> int:
-    """Calls so often, or until the time is over; returns how often."""
-    end = float("inf") if seconds is None else time.monotonic() + seconds
+def _called(call: Any, calls: int, seconds: float | None) -> tuple[int, int]:
+    """Calls so often, or until the time is over; returns how often, and how many failed."""
+    end, failed = float("inf") if seconds is None else time.monotonic() + seconds, 0
     for number in range(calls):
-        call()
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - whatever it is, the call has failed
+            failed += 1
         if time.monotonic() > end:
-            return number + 1
-    return calls
+            return number + 1, failed
+    return calls, failed
 
 
 def _resident() -> int:
