@@ -18,7 +18,7 @@ import urllib3
 from tests.canaries import CANARY
 from tests.commands.apis import api_of
 from tests.commands.driving import PROCESS, Driver, environment, process
-from tests.commands.test_token import SCRIPT, aged, entries
+from tests.commands.test_token import aged, entries
 from tests.helpers import vathos_threads
 from vathos import VathosSession
 from vathos.commands.calling import Caller
@@ -539,17 +539,6 @@ def test_store_that_others_can_reach(vathos: Driver, tmp_path: Path) -> None:
     done = vathos("request", "x")
     assert done.status == Exit.UNSAFE
     assert done.err == (f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n")
-
-
-def test_shell_script_branches(vathos: Driver) -> None:
-    """A shell script tells an API that says no from all else."""
-    vathos.server.fail("api", Fault.status(404))
-    script = SCRIPT.replace("vathos token", "vathos request").replace("*)", "22) echo no ;;\n*)")
-    environ = {**environment(vathos.server), "PYTHON": sys.executable}
-    said = subprocess.run(
-        ["sh", "-c", script, "sh", "x"], env=environ, capture_output=True, text=True, check=True
-    )
-    assert said.stdout == "no\n"
 
 
 # --- secrets ------------------------------------------------------------------------------------
