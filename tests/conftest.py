@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from tests.canaries import CANARY, Canary
 from vathos import auth, refusals, sharing
 from vathos.stores.memory import process_store
 from vathos.tokens import Instant
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in what a script runs in the background; the commands under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("vathos", deadline=None, database=None)
 hypothesis.settings.load_profile("vathos")
@@ -51,6 +56,16 @@ class FakeClock:
         """Sets the wall clock by so many seconds, as a person or NTP does; no time passes."""
         self.instant = self.instant._replace(wall=self.instant.wall + seconds)
         return self.instant
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselects tests marked `slow` where no `-m` expression speaks of them."""
+    if "slow" in (config.option.markexpr or ""):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 @pytest.fixture
