@@ -533,6 +533,9 @@ def test_name_kept_in_memory_is_no_secret(server: AuthorizationServer, runtime: 
     assert wrong.status == Exit.REFUSED
     path.write_text("nonsense")
     assert process("token", environ=environ) == first
+    path.write_text(json.dumps({**kept, "key": "00"}))  # as good as none
+    assert process("token", environ=environ) == first
+    assert len(json.loads(path.read_text())["key"]) == 64
     path.chmod(0o644)
     assert process("token", environ=environ) == first
 

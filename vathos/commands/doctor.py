@@ -26,7 +26,7 @@ from vathos.exit_codes import Exit
 __all__ = ["add_arguments", "run"]
 
 _FIX = "put right what the message names"
-_COLOURS = {"ok": "32", "warning": "33", "failed": "31"}
+_KINDS = {"ok": "answer", "warning": "incident", "failed": "failure"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +96,9 @@ def _status(findings: list[Finding]) -> Exit:
 
 
 def _show(finding: Finding, stream: TextIO) -> None:
-    word = f"{finding.outcome:7}"
-    if stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-        word = f"\x1b[{_COLOURS[finding.outcome]}m{word}\x1b[0m"
+    from vathos.demo.screen import Screen  # noqa: PLC0415 - needs the HTTP library
+
+    word = Screen(stream).in_colour(f"{finding.outcome:7}", _KINDS[finding.outcome])
     print(f"{word}  {plain(finding.name)}: {plain(finding.detail)}", file=stream)
     if finding.fix is not None:
         print(f"{'':7}  → {plain(finding.fix)}", file=stream)

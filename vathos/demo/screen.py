@@ -47,9 +47,21 @@ class Screen:
         if self.is_live:
             width = max(self._columns(), 2 * _INDENT)
             line = textwrap.fill(line, width, subsequent_indent=" " * _INDENT)
-        if self._is_colourful and kind in _COLOURS:
-            line = f"\x1b[{_COLOURS[kind]}m{line}\x1b[0m"
-        self.text(line)
+        self.text(self.in_colour(line, kind))
+
+    def in_colour(self, text: str, kind: str) -> str:
+        """Colours text by what it tells, where the stream shows colours.
+
+        Args:
+            text: The text.
+            kind: `"incident"`, `"answer"`, `"failure"`, or nothing special.
+
+        Returns:
+            The text, to be written as it is.
+        """
+        if not self._is_colourful or kind not in _COLOURS:
+            return text
+        return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
     def text(self, text: str) -> None:
         """Adds text as it is.
