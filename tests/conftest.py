@@ -16,7 +16,8 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
-from vathos import auth, refusals, sharing
+from vathos import auth
+from vathos.renewal import lockout, sharing
 from vathos.stores.memory import process_store
 from vathos.tokens import Instant
 
@@ -149,7 +150,7 @@ def _forgotten() -> Iterator[None]:
     """Forgets what the process remembers of tokens, refusals and pauses, after each test."""
     yield
     process_store()._tokens.clear()
-    for pauses in (auth._pauses, sharing._pauses, refusals.refusals._pauses):
+    for pauses in (auth._pauses, sharing._pauses, lockout.refusals._pauses):
         pauses._pauses.clear()
-    refusals.refusals._errors.clear()
-    refusals.refusals._attempts.clear()
+    lockout.refusals._errors.clear()
+    lockout.refusals._attempts.clear()

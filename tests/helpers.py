@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from tests.conftest import FakeClock
-from vathos.endpoint import TokenEndpoint
 from vathos.grants import ClientCredentialsGrant, PasswordGrant
+from vathos.oauth.endpoint import TokenEndpoint
 from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer

@@ -15,12 +15,12 @@ import requests
 from tests.conftest import FakeClock
 from vathos import BearerAuth, VathosSession
 from vathos import auth as auth_module
-from vathos.endpoint import TokenEndpoint
 from vathos.errors import InsecureTransportError
 from vathos.grants import ClientCredentialsGrant
-from vathos.pauses import Pauses
+from vathos.oauth.endpoint import TokenEndpoint
 from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
+from vathos.system.backoff import Pauses
 from vathos.testing import AuthorizationServer, Fault
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import vathos
 from vathos.authentication import get_client_token, get_service_account_token
-from vathos.config import DEFAULT_TOKEN_URL
+from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.errors import ConfigurationError, InvalidClientError, InvalidGrantError
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer

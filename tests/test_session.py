@@ -12,7 +12,7 @@ from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
 from vathos import VathosSession
-from vathos.config import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
+from vathos.config.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
 from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Client, Fault

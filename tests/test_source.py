@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import FakeClock
 from tests.helpers import join_background, person_source, service_source, vathos_threads, wait_for
-from vathos import VathosSession, sharing
+from vathos import VathosSession
 from vathos.errors import (
     ConfigurationError,
     InvalidClientError,
@@ -30,10 +30,11 @@ from vathos.events import (
     ServedStale,
 )
 from vathos.grants import Secret
-from vathos.pauses import Pauses
 from vathos.policy import RenewalPolicy
-from vathos.refusals import Refusals
+from vathos.renewal import sharing
+from vathos.renewal.lockout import Refusals
 from vathos.stores.memory import MemoryStore
+from vathos.system.backoff import Pauses
 from vathos.testing import AuthorizationServer, Fault
 from vathos.tokens import now
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.canaries import CANARY, Canary
 from tests.conftest import FakeClock
 from vathos import tokens
-from vathos.tokens import Instant, MalformedTokenError, Token
+from vathos.tokens import Instant, MalformedTokenError, Token, claims_of
 
 AT = Instant(1_800_000_000.0, 5_000.0)
 
@@ -475,7 +475,7 @@ def test_boot_clock_counts_suspend() -> None:
 
 def test_without_boot_clock_the_monotonic_one_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no such clock, Python's own monotonic clock is read."""
-    monkeypatch.setattr(tokens, "_SLEEPLESS", None)
+    monkeypatch.setattr("vathos.system.clock._BOOT_CLOCK", None)
     before = time.monotonic()
     boot = tokens.now().boot
     assert before <= boot <= time.monotonic()
@@ -523,3 +523,15 @@ def test_malformed_answer_is_not_repeated(canary: Canary) -> None:
         with pytest.raises(MalformedTokenError) as caught:
             read(**{name: f"{canary.access_token}\n"})
         assert CANARY.seen_in(repr(caught.value)) == []
+
+
+def test_claims_are_read() -> None:
+    """Whatever the payload says is there, with its types."""
+    claims = {"iss": "https://a.example", "exp": 7, "aud": ["a", "b"], "name": "Ä?>~"}
+    assert claims_of(jwt(claims)) == claims
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b.c", jwt([1]), jwt("exp"), f"{jwt({'a': 1})}.x.y"])
+def test_what_is_no_jwt_has_no_claims(token: str) -> None:
+    """An opaque token, an encrypted one and junk say nothing."""
+    assert claims_of(token) == {}

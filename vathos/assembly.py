@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from vathos.auth import BearerAuth
-from vathos.config import Settings, checked_origins
-from vathos.discovery import endpoint_of
-from vathos.dropin import Shared
+from vathos.config.settings import Settings, checked_origins
+from vathos.dropin.oauth2_session import Shared
 from vathos.events import Events
+from vathos.oauth.discovery import DiscoveredEndpoint
+from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.transport import Transport
 from vathos.policy import RenewalPolicy
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
-from vathos.tokens import Instant
+from vathos.tokens import Instant, now
 
-__all__ = ["assembled"]
+__all__ = ["assembled", "endpoint_of"]
 
 
 def assembled(
@@ -68,3 +70,34 @@ def assembled(
     checked = None if origins is None else checked_origins(origins)
     auth = BearerAuth(source, origins=checked, clock=clock, events=events, replay=replay)
     return source, auth
+
+
+def endpoint_of(
+    settings: Settings,
+    transport: Transport | None = None,
+    client_authentication: str | None = None,
+    clock: Callable[[], Instant] = now,
+) -> TokenEndpoint:
+    """Builds the token endpoint that settings name, by its own URL or by its issuer.
+
+    Args:
+        settings: The settings.
+        transport: TLS, certificate and proxy settings.
+        client_authentication: If it was chosen elsewhere than in the settings.
+        clock: Reads the present moment.
+
+    Returns:
+        The token endpoint; nothing was asked yet.
+
+    Raises:
+        ConfigurationError: If the client authentication method is unknown.
+    """
+    kind = TokenEndpoint if settings.issuer is None else DiscoveredEndpoint
+    return kind(
+        settings.authority,
+        transport=transport,
+        client_authentication=settings.client_authentication or "client_secret_post"
+        if client_authentication is None
+        else client_authentication,
+        clock=clock,
+    )

@@ -13,14 +13,14 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import rewind_body
 
-from vathos.challenges import bearer_error
 from vathos.errors import InsecureTransportError, VathosError
 from vathos.events import Events, Replayed
-from vathos.logs import logger
-from vathos.pauses import Pauses
+from vathos.oauth.challenges import bearer_error
+from vathos.oauth.urls import Origin, origin_of, receiver_of
 from vathos.source import TokenSource
+from vathos.system.backoff import Pauses
+from vathos.system.logs import logger
 from vathos.tokens import Instant, Token, now
-from vathos.urls import Origin, origin_of, receiver_of
 
 __all__ = ["BearerAuth"]
 

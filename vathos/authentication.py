@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vathos.config import Settings, resolve
-from vathos.discovery import endpoint_of
+from vathos.assembly import endpoint_of
+from vathos.config.settings import Settings, resolve
+from vathos.oauth.transport import Transport
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
-from vathos.transport import Transport
 
 __all__ = ["get_client_token", "get_service_account_token"]
 

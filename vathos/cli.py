@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from vathos.exit_codes import Exit, Stop
+from vathos.exit_codes import CommandError, Exit
 
 __all__ = ["COMMANDS", "Command", "Parser", "main", "process"]
 
@@ -35,14 +35,20 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "token": Command("vathos.commands.token", "print an access token that works now"),
-    "request": Command("vathos.commands.request", "make one API call, with a token that works"),
+    "request": Command(
+        "vathos.commands.request.command", "make one API call, with a token that works"
+    ),
     "status": Command("vathos.commands.status", "tell what is known of a token"),
     "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
     "logout": Command("vathos.commands.logout", "revoke a token, and forget it"),
     "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
-    "doctor": Command("vathos.commands.doctor", "find out what is wrong, and how to mend it"),
+    "doctor": Command(
+        "vathos.commands.doctor.command", "find out what is wrong, and how to mend it"
+    ),
     "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),
-    "demo": Command("vathos.demo.command", "watch a job of many API calls outlive its tokens"),
+    "demo": Command(
+        "vathos.commands.demo.command", "watch a job of many API calls outlive its tokens"
+    ),
 }
 
 _WORD = re.compile(r"[a-z][a-z-]{0,19}")
@@ -154,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go()
         return Exit.BROKEN_PIPE
-    except Stop as stop:
+    except CommandError as stop:
         print(f"vathos: {stop}", file=sys.stderr)
         return stop.status
     except io.UnsupportedOperation:
@@ -182,7 +188,7 @@ def _report(error: Exception) -> int:
     """Tells of an error in one line, and finds its status."""
     status = None
     if "vathos.errors" in sys.modules:  # else it cannot be one of ours
-        from vathos.verdicts import status_of  # noqa: PLC0415 - needs the HTTP library
+        from vathos.exit_codes import status_of  # noqa: PLC0415 - needs the HTTP library
 
         status = status_of(error)
     if status is not None or isinstance(error, OSError):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from vathos.errors import VathosError
-from vathos.forks import renew_after_fork
-from vathos.logs import logger
+from vathos.system.forks import renew_after_fork
+from vathos.system.logs import logger
 
 __all__ = [
     "CredentialsRefused",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["Exit", "Stop"]
+__all__ = ["CommandError", "Exit", "status_of"]
 
 
 class Exit(enum.IntEnum):
@@ -37,7 +37,7 @@ class Exit(enum.IntEnum):
     BROKEN_PIPE = 141
 
 
-class Stop(Exception):  # noqa: N818 - as SystemExit
+class CommandError(Exception):
     """Ends a command with a message and a status.
 
     Args:
@@ -48,3 +48,42 @@ class Stop(Exception):  # noqa: N818 - as SystemExit
     def __init__(self, status: Exit, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def status_of(error: BaseException) -> Exit | None:
+    """Finds the exit status for an error.
+
+    Args:
+        error: What a command raised.
+
+    Returns:
+        The status; `None` if it is nothing that is expected to happen.
+    """
+    # Only here, as these need the HTTP library, and most commands end without an error.
+    import ssl  # noqa: PLC0415
+
+    import requests  # noqa: PLC0415
+
+    from vathos.errors import (  # noqa: PLC0415
+        ConfigurationError,
+        InsecureFileError,
+        InsecureTransportError,
+        StoreError,
+        TokenResponseError,
+    )
+    from vathos.oauth.failures import chain  # noqa: PLC0415
+
+    if isinstance(error, InsecureTransportError | InsecureFileError):
+        return Exit.UNSAFE
+    if isinstance(error, ConfigurationError | StoreError):
+        return Exit.CONFIGURATION
+    if isinstance(error, TokenResponseError):
+        if error.status // 100 == 3:  # noqa: PLR2004 - a redirect, which was not followed
+            return Exit.UNSAFE
+        return Exit.REFUSED if error.refused else Exit.UNREACHABLE
+    if not isinstance(error, requests.RequestException):
+        return None
+    kinds = (ssl.SSLError, requests.exceptions.SSLError)
+    if any(isinstance(cause, kinds) for cause in chain(error)):
+        return Exit.UNSAFE
+    return Exit.CONFIGURATION if isinstance(error, ValueError) else Exit.UNREACHABLE

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests_oauthlib import OAuth2Session
 
-from vathos.dropin import Shared, SourcedSession
-from vathos.forks import renew_after_fork
+from vathos.dropin.oauth2_session import Shared, SourcedSession
+from vathos.oauth.urls import is_absolute, join
+from vathos.system.forks import renew_after_fork
 from vathos.tokens import Instant, now
-from vathos.urls import is_absolute, join
 
 if TYPE_CHECKING:
     from vathos.auth import BearerAuth
-    from vathos.config import Settings
+    from vathos.config.settings import Settings
     from vathos.events import Event, Stats
     from vathos.policy import RenewalPolicy
     from vathos.stores.base import TokenStore
@@ -82,7 +82,7 @@ class VathosSession(SourcedSession):
         issuer: URL of the issuer, whose discovery document names the token endpoint; in place of
             `token_url`.
         replay: Whether a request that was refused with 401 is sent once more with another token.
-        settings: What `vathos.config.resolve` found, in place of the arguments for settings.
+        settings: What `vathos.config.settings.resolve` found, in place of those arguments.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -123,7 +123,7 @@ class VathosSession(SourcedSession):
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
         # Only here: who imports the class and builds no session pays for none of it.
         from vathos.assembly import assembled  # noqa: PLC0415
-        from vathos.config import resolve  # noqa: PLC0415
+        from vathos.config.settings import resolve  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
         from vathos.stores.urls import open_store  # noqa: PLC0415
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from vathos.background import Background, KeepWarm
-from vathos.endpoint import TokenEndpoint
 from vathos.errors import (
     ConfigurationError,
     TokenRequestError,
@@ -17,13 +15,15 @@ from vathos.errors import (
 )
 from vathos.events import Events, ServedStale
 from vathos.grants import Grant
-from vathos.identity import Credentials
-from vathos.logs import logger
+from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.identity import Credentials
 from vathos.policy import Freshness, RenewalPolicy
-from vathos.refusals import refusals
-from vathos.sharing import SharedToken
+from vathos.renewal.lockout import refusals
+from vathos.renewal.sharing import SharedToken
 from vathos.stores.base import TokenStore
-from vathos.stores.bypass import Bypass
+from vathos.stores.resilient import Bypass
+from vathos.system.logs import logger
+from vathos.system.threads import Background, KeepWarm
 from vathos.tokens import Instant, Token
 
 __all__ = ["CachedSource", "TokenSource"]
@@ -268,7 +268,7 @@ class CachedSource:
             "renewal failed, the token works for another %.0f s: %s",
             max(left, 0.0),
             error,
-            extra={"vathos.identity": self.name},
+            extra={"vathos.oauth.identity": self.name},
         )
         if left > 0:
             self.events.tell(ServedStale(self.name, left))

@@ -9,17 +9,17 @@ NTP may set, and the boot clock, which nobody sets and which goes on while the m
 
 from __future__ import annotations
 
+import binascii
+import json
 import math
 import re
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from vathos.claims import claims_of
+from vathos.system.clock import Instant, now
 
-__all__ = ["Instant", "MalformedTokenError", "Token", "now"]
+__all__ = ["Instant", "MalformedTokenError", "Token", "claims_of", "now"]
 
 # RFC 6750 §2.1 names the characters of a bearer token; servers use a few more. What must never
 # pass is anything that ends a header line or is not visible ASCII.
@@ -28,34 +28,7 @@ _HEADER_SAFE = re.compile(r"[!-~]+")
 # What may be quoted in a message: whatever else a server sends may be a secret, or spoil a log.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
-# Linux stops CLOCK_MONOTONIC in suspend, and macOS does so for time.monotonic(); a token dies
-# while the machine sleeps.
-_SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", None) or (
-    getattr(time, "CLOCK_MONOTONIC", None) if sys.platform == "darwin" else None
-)
-
-
-class Instant(NamedTuple):
-    """One moment, read from two clocks.
-
-    Attributes:
-        wall: Unix timestamp (seconds, UTC). May be set, forwards and backwards.
-        boot: Seconds since some fixed moment, suspend included. Never set; meaningless on
-            another machine.
-    """
-
-    wall: float
-    boot: float
-
-
-def now() -> Instant:
-    """Reads the system's clocks.
-
-    Returns:
-        The present moment.
-    """
-    boot = time.monotonic() if _SLEEPLESS is None else time.clock_gettime(_SLEEPLESS)
-    return Instant(time.time(), boot)
+_BASE64URL = str.maketrans("-_", "+/")
 
 
 class MalformedTokenError(ValueError):
@@ -330,3 +303,24 @@ def _jwt_lifetime(access_token: str) -> float | None:
         return _seconds(float(claims["exp"]) - float(claims["iat"]))
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
+
+
+def claims_of(access_token: str) -> dict[str, Any]:
+    """Reads the claims of an access token, unverified: a hint, never more (RFC 7519 §4.1).
+
+    Args:
+        access_token: The token.
+
+    Returns:
+        The claims, whatever their types; none if the token is no JWT.
+    """
+    parts = access_token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
+        return {}
+    try:
+        # Not the module base64, whose import costs a command more than this.
+        text = parts[1].translate(_BASE64URL) + "=" * (-len(parts[1]) % 4)
+        claims = json.loads(binascii.a2b_base64(text))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

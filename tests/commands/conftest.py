@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.driving import Driver
-from vathos import discovery
+from vathos.oauth import discovery
 from vathos.stores import urls
 from vathos.testing import AuthorizationServer
 

@@ -24,8 +24,8 @@ from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driven, Driver, environment
 from tests.wire import Wire, answering, closed_port
 from vathos.commands import local_checks, way_checks
+from vathos.config.names import KEYS
 from vathos.exit_codes import Exit
-from vathos.keys import KEYS
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
 PATH = "/realms/picking/protocol/openid-connect/token"

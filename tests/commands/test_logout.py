@@ -11,10 +11,10 @@ import requests
 
 from tests.canaries import CANARY
 from tests.commands.driving import Driver, environment, process
-from vathos.commands.status_words import local
+from vathos.commands.status_text import local
 from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
-from vathos.identity import identity_of
+from vathos.oauth.identity import identity_of
 from vathos.stores.file import FileStore
 from vathos.testing import AuthorizationServer, Client, Fault, User
 from vathos.tokens import Token

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.driving import PROCESS, environment
-from vathos.commands.progress import Meter
+from vathos.commands.request.progress import Meter
 from vathos.testing import AuthorizationServer, Fault
 
 if sys.platform == "win32":

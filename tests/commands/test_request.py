@@ -21,9 +21,9 @@ from tests.commands.driving import PROCESS, Driver, environment, process
 from tests.commands.test_token import aged, entries
 from tests.helpers import vathos_threads
 from vathos import VathosSession
-from vathos.commands.calling import Caller
-from vathos.commands.progress import Meter
-from vathos.exit_codes import Exit, Stop
+from vathos.commands.request.call import Caller
+from vathos.commands.request.progress import Meter
+from vathos.exit_codes import CommandError, Exit
 from vathos.testing import AuthorizationServer, Client, Fault
 
 HELP = "; see vathos request --help\n"
@@ -486,7 +486,7 @@ def test_ways_to_fail_that_are_hard_to_play(error: Exception, status: int, said:
     """What a machine alone cannot bring about is told as well."""
     session = VathosSession("robot", "secret", timeout=3)
     caller = Caller(session, "GET", {}, Meter(sys.stderr))
-    with pytest.raises(Stop) as caught, caller.failures("https://api.example/x?secret=1"):
+    with pytest.raises(CommandError) as caught, caller.failures("https://api.example/x?secret=1"):
         raise error
     assert caught.value.status == status
     assert str(caught.value).startswith(said.format("https://api.example"))

@@ -18,7 +18,7 @@ from tests.commands.apis import api_of
 from tests.commands.driving import PROCESS, Driver, environment
 from tests.commands.test_request_bodies import BIG, measured
 from tests.helpers import wait_for
-from vathos.commands.receiving import pieces_of
+from vathos.commands.request.response import pieces_of
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Fault
 

@@ -21,11 +21,11 @@ from tests.commands.driving import PROCESS, Driven, Driver, environment
 from tests.commands.test_progress import Clock, Terminal
 from tests.commands.test_request import told
 from vathos import VathosSession
-from vathos.commands.bodies import Body
-from vathos.commands.calling import Caller
-from vathos.commands.progress import Meter
-from vathos.commands.streams import Stream
-from vathos.exit_codes import Exit, Stop
+from vathos.commands.request.body import Body
+from vathos.commands.request.call import Caller
+from vathos.commands.request.progress import Meter
+from vathos.commands.request.streams import Stream
+from vathos.exit_codes import CommandError, Exit
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
 
@@ -230,10 +230,10 @@ def test_file_that_became_shorter() -> None:
     file = io.BytesIO(b"0123456789")
     stream = Stream([b"head", file, b"tail"])
     file.truncate(5)
-    with pytest.raises(Stop, match="the file became shorter while it was sent"):
+    with pytest.raises(CommandError, match="the file became shorter while it was sent"):
         b"".join(stream)
     stream.seek(4)
-    with pytest.raises(Stop, match="the file became shorter while it was sent"):
+    with pytest.raises(CommandError, match="the file became shorter while it was sent"):
         b"".join(iter(lambda: stream.read(3), b""))
 
 
@@ -245,7 +245,7 @@ def test_what_goes_wrong_in_a_file_is_told_as_such(server: AuthorizationServer) 
     with VathosSession(**server.service_account, store=MemoryStore()) as session:
         caller = Caller(session, "POST", {}, Meter(sys.stderr))
         with (
-            pytest.raises(Stop, match="the file became shorter while it was sent"),
+            pytest.raises(CommandError, match="the file became shorter while it was sent"),
             caller.answered(f"{server.api_url}/x", (), Body(stream)),
         ):
             pass

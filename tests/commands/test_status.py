@@ -15,11 +15,11 @@ import pytest
 from tests.canaries import CANARY
 from tests.commands.driving import Driven, Driver
 from tests.test_tokens import jwt
-from vathos.commands import status_words
-from vathos.commands.status_words import local, span
-from vathos.config import DEFAULT_TOKEN_URL
+from vathos.commands import status_text as status_words
+from vathos.commands.status_text import local, span
+from vathos.config.names import KEYS
+from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.exit_codes import Exit
-from vathos.keys import KEYS
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
 Aged = Callable[[float], None]

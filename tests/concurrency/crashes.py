@@ -18,7 +18,7 @@ from typing import Any
 
 import vathos.stores.redis
 from vathos import VathosSession
-from vathos.endpoint import TokenEndpoint
+from vathos.oauth.endpoint import TokenEndpoint
 from vathos.stores.file import FileStore
 from vathos.stores.folder import PrivateFolder
 from vathos.stores.redis import RedisStore

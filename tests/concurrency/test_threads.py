@@ -16,10 +16,11 @@ from tests.helpers import (
     vathos_threads,
     wait_for,
 )
-from vathos import VathosSession, sharing
+from vathos import VathosSession
 from vathos.errors import InvalidGrantError, RenewalTimeout, TokenRequestError, TokenResponseError
-from vathos.pauses import Pauses
+from vathos.renewal import sharing
 from vathos.stores.memory import MemoryStore
+from vathos.system.backoff import Pauses
 from vathos.testing import AuthorizationServer, Fault
 
 

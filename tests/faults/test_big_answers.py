@@ -25,7 +25,7 @@ WORDS = {
 PROCESS = """
 import json, resource, sys
 from pathlib import Path
-from vathos.endpoint import TokenEndpoint
+from vathos.oauth.endpoint import TokenEndpoint
 from vathos.errors import VathosError
 from vathos.grants import ClientCredentialsGrant
 

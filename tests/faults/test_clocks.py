@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import FakeClock
 from tests.faults.helpers import POLICY, python, session_of, use_for
 from tests.helpers import service_source, wait_for
-from tests.test_clocks import DAY, HOUR, faketime_library
+from tests.system.test_clock import DAY, HOUR, faketime_library
 from vathos.testing import AuthorizationServer, Fault
 from vathos.tokens import Token
 

@@ -19,7 +19,7 @@ from tests.wire import Wire, answering, closed_port
 from vathos import VathosSession
 from vathos.errors import TokenRequestError, TokenResponseError
 from vathos.events import Event, RenewalFailed
-from vathos.retries import LONGEST_RETRY_AFTER
+from vathos.renewal.retry import LONGEST_RETRY_AFTER
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Client, Fault
 

@@ -34,7 +34,7 @@ def started(code: str) -> Iterator[subprocess.Popen[str]]:
 FORK = """
 import os, threading, time
 from vathos import VathosSession
-from vathos.endpoint import TokenEndpoint
+from vathos.oauth.endpoint import TokenEndpoint
 
 session = VathosSession(**{credentials!r}, store={store!r})
 session.get("x")

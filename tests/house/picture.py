@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from vathos.demo.command import Demo
-from vathos.demo.incidents import Stage
-from vathos.demo.job import LIFETIME
-from vathos.demo.screen import Screen
+from vathos.commands.demo.command import Demo
+from vathos.commands.demo.incidents import Stage
+from vathos.commands.demo.job import LIFETIME
+from vathos.commands.demo.screen import Screen
 from vathos.events import Event, RenewalFailed, Renewed, Replayed
 from vathos.testing.records import RecordedRequest
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tests.canaries import CANARY
 from vathos.grants import ClientCredentialsGrant
-from vathos.identity import identity_of
+from vathos.oauth.identity import identity_of
 from vathos.stores.base import TokenStore
 from vathos.testing import StoreContract
 from vathos.tokens import Token

@@ -9,7 +9,7 @@ import pytest
 
 from tests.stores.contract import SERVICE, TOKEN, Factory, StoreContract
 from vathos.grants import ClientCredentialsGrant
-from vathos.identity import Identity, identity_of
+from vathos.oauth.identity import Identity, identity_of
 from vathos.stores.base import TokenStore
 from vathos.stores.memory import MemoryStore, process_store
 

@@ -22,10 +22,10 @@ from vathos import (
     get_client_token,
     get_service_account_token,
 )
-from vathos.endpoint import TokenEndpoint
 from vathos.errors import ConfigurationError, InvalidClientError, InvalidGrantError, StoreError
 from vathos.events import CredentialsRefused, Event, RenewalFailed, Renewed, Replayed, ServedStale
-from vathos.identity import Identity
+from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.identity import Identity
 from vathos.source import CachedSource
 from vathos.testing import AuthorizationServer, Fault
 

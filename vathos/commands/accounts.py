@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from vathos.exit_codes import Exit, Stop
-from vathos.secret_sources import without_line_end
+from vathos.config.secret_sources import without_line_end
+from vathos.exit_codes import CommandError, Exit
 
 __all__ = ["accounts_of"]
 
@@ -29,14 +29,16 @@ def accounts_of(
         The accounts; where no file was named with a random secret.
 
     Raises:
-        Stop: If a name is missing or comes twice, or a file cannot be used.
+        CommandError: If a name is missing or comes twice, or a file cannot be used.
     """
     names = [text.partition("=")[0] for text in given]
     for name in names:
         if not name:
-            raise Stop(Exit.USAGE, f"--{option} takes a name first, as in --{option} NAME=FILE")
+            raise CommandError(
+                Exit.USAGE, f"--{option} takes a name first, as in --{option} NAME=FILE"
+            )
         if names.count(name) > 1:
-            raise Stop(Exit.USAGE, f"--{option} {name} is given twice")
+            raise CommandError(Exit.USAGE, f"--{option} {name} is given twice")
     return [
         kind(name, _secret(option, name, text)) for name, text in zip(names, given, strict=True)
     ]
@@ -55,7 +57,7 @@ def _secret(option: str, name: str, text: str) -> str:
         reason = "it is not UTF-8 text"
     if not secret:  # here, as the codec's error holds the file; and without the path, as people
         # put a secret in its place
-        raise Stop(
+        raise CommandError(
             Exit.CONFIGURATION,
             f"the file of --{option} {name}=FILE cannot be used for the secret: {reason}",
         )

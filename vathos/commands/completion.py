@@ -17,8 +17,8 @@ from importlib import import_module
 from types import ModuleType
 
 from vathos.cli import COMMANDS, Parser
-from vathos.exit_codes import Exit, Stop
-from vathos.profile import config_path, profile_names
+from vathos.config.profile import config_path, profile_names
+from vathos.exit_codes import CommandError, Exit
 
 __all__ = ["add_arguments", "run"]
 
@@ -69,7 +69,7 @@ def _shtab() -> ModuleType:
     try:
         return import_module("shtab")
     except ImportError:
-        raise Stop(
+        raise CommandError(
             Exit.CONFIGURATION,
             "the scripts are made by the package shtab: pip install 'vathos[cli]'",
         ) from None

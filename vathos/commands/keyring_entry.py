@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from vathos.exit_codes import Exit, Stop
-from vathos.stores.extras import required
+from vathos.exit_codes import CommandError, Exit
 from vathos.stores.keyring import USELESS
+from vathos.system.extras import required
 
 __all__ = ["keep_in_keyring", "require_keyring"]
 
@@ -21,11 +21,11 @@ def require_keyring() -> Any:
 
     Raises:
         ConfigurationError: If the package is missing.
-        Stop: If this host has no keyring.
+        CommandError: If this host has no keyring.
     """
     keyring = required("keyring", "keyring")
     if type(keyring.get_keyring()).__module__.startswith(USELESS):
-        raise Stop(Exit.CONFIGURATION, f"this host has no keyring; {_OTHERWISE}")
+        raise CommandError(Exit.CONFIGURATION, f"this host has no keyring; {_OTHERWISE}")
     return keyring
 
 
@@ -39,7 +39,7 @@ def keep_in_keyring(service: str, entry: str, secret: str) -> None:
 
     Raises:
         ConfigurationError: If the package is missing.
-        Stop: If the keyring does not take it.
+        CommandError: If the keyring does not take it.
     """
     keyring, reason = require_keyring(), None
     try:
@@ -47,4 +47,6 @@ def keep_in_keyring(service: str, entry: str, secret: str) -> None:
     except Exception as error:  # noqa: BLE001 - backends raise what they like
         reason = type(error).__name__
     if reason is not None:  # here, so that an error that holds the secret is no part
-        raise Stop(Exit.CONFIGURATION, f"the keyring could not be written ({reason}); {_OTHERWISE}")
+        raise CommandError(
+            Exit.CONFIGURATION, f"the keyring could not be written ({reason}); {_OTHERWISE}"
+        )

@@ -17,17 +17,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vathos.commands.asking import ask, ask_secret, has_terminal
+from vathos.commands.fresh_token import listen, source_of
 from vathos.commands.keyring_entry import keep_in_keyring, require_keyring
-from vathos.commands.obtaining import listen, source_of
 from vathos.commands.options import add_settings, completed, settings_of
-from vathos.commands.profile_file import ProfileFile
-from vathos.config import Settings, resolve
-from vathos.exit_codes import Exit, Stop
+from vathos.commands.profile_writer import ProfileFile
+from vathos.commands.terminal import ask, ask_secret, has_terminal
+from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.profile import config_path
+from vathos.config.secret_sources import SecretFile
+from vathos.config.settings import Settings, resolve
+from vathos.exit_codes import CommandError, Exit
 from vathos.grants import reveal
-from vathos.keys import KEYS, SECRETS, variable
-from vathos.profile import config_path
-from vathos.secret_sources import SecretFile
 from vathos.stores.memory import MemoryStore
 
 __all__ = ["add_arguments", "run"]
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     file.write(name, dict(lines))
     written = resolve({}, environ={}, profile=name, config=str(file.path))
     if _in_clear(written) != values:
-        raise Stop(Exit.FAILED, f"{file.path} does not read back as it was written")
+        raise CommandError(Exit.FAILED, f"{file.path} does not read back as it was written")
     source_of(written).adopt(token)
     print(f"vathos: the profile {name!r} is in {file.path}", file=sys.stderr)
     _tell_what_goes_before(written, resolve({}, profile=name, config=str(file.path)))
@@ -84,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
 def _path(options: argparse.Namespace) -> Path:
     path = Path(options.config) if options.config else config_path(os.environ)
     if path is None:
-        raise Stop(Exit.CONFIGURATION, "this user has no home folder; name a file with --config")
+        raise CommandError(
+            Exit.CONFIGURATION, "this user has no home folder; name a file with --config"
+        )
     return path
 
 
@@ -93,11 +95,11 @@ def _ask_to_replace(file: ProfileFile, name: str) -> None:
         return
     there = f"the profile {name!r} is in {file.path} already"
     if not has_terminal():
-        raise Stop(Exit.CONFIGURATION, f"{there}; --replace replaces it")
+        raise CommandError(Exit.CONFIGURATION, f"{there}; --replace replaces it")
     keys = ", ".join(file.keys(name)) or "no lines"
     answer = ask(f"{there} ({keys}); replace all of it? [y/N]")
     if answer.lower() not in {"y", "yes"}:
-        raise Stop(Exit.CONFIGURATION, "the profile stays as it is")
+        raise CommandError(Exit.CONFIGURATION, "the profile stays as it is")
 
 
 def _asked_for(settings: Settings) -> Settings:
@@ -106,7 +108,7 @@ def _asked_for(settings: Settings) -> Settings:
     if not missing:
         return settings
     if not has_terminal():
-        raise Stop(Exit.CONFIGURATION, _missing_text(missing))
+        raise CommandError(Exit.CONFIGURATION, _missing_text(missing))
     if settings.sources.get("token_url") == "default":
         print(
             f"vathos: the server is {settings.token_url}; --issuer or --token-url names another",
@@ -122,7 +124,7 @@ def _answer(name: str) -> str:
     about = KEYS[name].about.partition(";")[0]
     answer = ask_secret(about) if name in SECRETS else ask(about)
     if not answer:
-        raise Stop(Exit.CONFIGURATION, f"there was no answer for the {about}")
+        raise CommandError(Exit.CONFIGURATION, f"there was no answer for the {about}")
     return answer
 
 

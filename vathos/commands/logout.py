@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vathos.commands.obtaining import listen, source_of, store_of
+from vathos.commands.fresh_token import listen, source_of, store_of
 from vathos.commands.options import add_settings, settings_of
 from vathos.commands.profiles import add_all, each_profile, judged, worst
 from vathos.commands.shortcut import Shortcut
-from vathos.commands.status_words import local
-from vathos.config import Settings
+from vathos.commands.status_text import local
+from vathos.config.settings import Settings
 from vathos.errors import VathosError
-from vathos.exit_codes import Exit, Stop
-from vathos.identity import identity_of
+from vathos.exit_codes import CommandError, Exit
+from vathos.oauth.identity import identity_of
 from vathos.stores.base import TokenStore
 from vathos.stores.file import FileStore
 from vathos.tokens import Token
@@ -61,7 +61,7 @@ def _judged(options: argparse.Namespace) -> Exit:
     """Logs one profile out of several; the others have their turn whatever happens."""
     try:
         _log_out(options)
-    except (Stop, VathosError) as error:
+    except (CommandError, VathosError) as error:
         status, problem = judged(error)
         print(f"vathos: profile {options.profile!r}: {problem}", file=sys.stderr)
         return status
@@ -86,7 +86,7 @@ def _revoke(settings: Settings, store: TokenStore) -> None:
         source_of(settings, store).revoke()
     except VathosError as error:
         status, problem = judged(error)
-        raise Stop(
+        raise CommandError(
             status,
             f"{problem}; the token is kept, to be revoked later (--no-revoke forgets it as it is)",
         ) from None

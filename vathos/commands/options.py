@@ -11,9 +11,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from vathos.config import Settings, resolve
-from vathos.exit_codes import Exit, Stop
-from vathos.keys import KEYS, SECRETS, variable
+from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.settings import Settings, resolve
+from vathos.exit_codes import CommandError, Exit
 
 __all__ = ["add_settings", "completed", "require_complete", "settings_of"]
 
@@ -68,12 +68,12 @@ def settings_of(
     Raises:
         ConfigurationError: If one is malformed.
         InsecureFileError: If others could write the profile, or read a secret in it.
-        Stop: If a credential is missing, or two secrets are to come from standard input.
+        CommandError: If a credential is missing, or two secrets are to come from standard input.
     """
     arguments: dict[str, Any] = {name: getattr(options, name, None) for name in KEYS}
     files = {name: getattr(options, f"{name}_file") for name in SECRETS}
     if list(files.values()).count("-") > 1:
-        raise Stop(Exit.USAGE, "only one secret can come from standard input")
+        raise CommandError(Exit.USAGE, "only one secret can come from standard input")
     for name, path in files.items():
         if path is not None:
             arguments[name] = _secret(name, path)
@@ -82,7 +82,7 @@ def settings_of(
     else:
         settings = resolve(arguments, environ=_without_profile(os.environ), flags=True)
     if getattr(options, "prompt", False):
-        from vathos.commands.asking import ask_secret  # noqa: PLC0415 - for few
+        from vathos.commands.terminal import ask_secret  # noqa: PLC0415 - for few
 
         # As they complete what was found, they must not count as the caller's own credentials.
         missing = [name for name in settings.missing if name in SECRETS]
@@ -120,7 +120,7 @@ def require_complete(settings: Settings) -> None:
         settings: The settings.
 
     Raises:
-        Stop: If a credential is missing; the message says which, and where it may come from.
+        CommandError: If a credential is missing; the message says where it may come from.
     """
     missing = settings.missing
     if not missing:
@@ -131,7 +131,7 @@ def require_complete(settings: Settings) -> None:
     where = "choose a profile (--profile, VATHOS_PROFILE)"
     if settings.profile is not None:
         where = f"add what is missing to the profile {settings.profile!r}"
-    raise Stop(Exit.CONFIGURATION, f"{names} {verb} missing: set {variables}, or {where}")
+    raise CommandError(Exit.CONFIGURATION, f"{names} {verb} missing: set {variables}, or {where}")
 
 
 def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _secret(name: str, path: str) -> Any:
-    from vathos.secret_sources import SecretFile, without_line_end  # noqa: PLC0415 - for few
+    from vathos.config.secret_sources import SecretFile, without_line_end  # noqa: PLC0415 - for few
 
     if path != "-":
         source = SecretFile(f"--{name.replace('_', '-')}-file", path)
@@ -152,5 +152,5 @@ def _secret(name: str, path: str) -> Any:
         return source if os.path.isfile(path) else source()
     text = without_line_end(sys.stdin.read())
     if not text:
-        raise Stop(Exit.CONFIGURATION, f"standard input brought no {KEYS[name].about}")
+        raise CommandError(Exit.CONFIGURATION, f"standard input brought no {KEYS[name].about}")
     return text

@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from vathos.exit_codes import Exit, Stop
-from vathos.profile import config_path, profile_names
-from vathos.verdicts import status_of
+from vathos.config.profile import config_path, profile_names
+from vathos.exit_codes import CommandError, Exit, status_of
 
 __all__ = ["add_all", "each_profile", "judged", "worst"]
 
@@ -43,11 +42,13 @@ def each_profile(options: argparse.Namespace) -> list[argparse.Namespace]:
 
     Raises:
         ConfigurationError: If the file cannot be used.
-        Stop: If one profile was chosen, or one secret for all of them.
+        CommandError: If one profile was chosen, or one secret for all of them.
     """
     given = vars(options)
     if options.profile or "-" in given.values():
-        raise Stop(Exit.USAGE, "--all takes neither --profile nor a secret from standard input")
+        raise CommandError(
+            Exit.USAGE, "--all takes neither --profile nor a secret from standard input"
+        )
     path = Path(options.config) if options.config else config_path(os.environ)
     return [argparse.Namespace(**{**given, "profile": name}) for name in profile_names(path)]
 
@@ -64,7 +65,7 @@ def judged(error: Exception) -> tuple[Exit, str]:
     Raises:
         Exception: The error itself, if it is a bug.
     """
-    status = error.status if isinstance(error, Stop) else status_of(error)
+    status = error.status if isinstance(error, CommandError) else status_of(error)
     if status is None:
         raise error
     return status, str(error)

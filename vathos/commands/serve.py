@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from vathos.commands.accounts import accounts_of
-from vathos.commands.serving import facts_of, tell_request, tell_step, until_stopped
-from vathos.exit_codes import Exit, Stop
+from vathos.commands.serve_process import facts_of, tell_request, tell_step, until_stopped
+from vathos.exit_codes import CommandError, Exit
 from vathos.testing.accounts import Accounts, Client, User
 from vathos.testing.dialects import DIALECTS
 from vathos.testing.scenario import Scenario
@@ -164,7 +164,7 @@ def _host(options: argparse.Namespace) -> str:
     if ipaddress.ip_address(host).is_loopback:
         return host
     if not options.public:
-        raise Stop(
+        raise CommandError(
             Exit.UNSAFE,
             f"other machines could reach {host}, and get tokens and secrets; add --public if "
             "that is what you want",
@@ -184,11 +184,11 @@ def _scenario(path: str | None, clients: list[Client], users: list[User]) -> Sce
     try:
         return Scenario.read(Path(path), known)
     except OSError as error:
-        raise Stop(
+        raise CommandError(
             Exit.CONFIGURATION, f"the scenario {path} cannot be read: {error.strerror}"
         ) from None
     except ValueError as error:
-        raise Stop(Exit.CONFIGURATION, str(error)) from None
+        raise CommandError(Exit.CONFIGURATION, str(error)) from None
 
 
 def _tls(path: str | None) -> ssl.SSLContext | None:
@@ -199,7 +199,7 @@ def _tls(path: str | None) -> ssl.SSLContext | None:
         context.load_cert_chain(path)
     except OSError as error:  # an SSLError is one
         reason = getattr(error, "reason", None) or error.strerror
-        raise Stop(
+        raise CommandError(
             Exit.CONFIGURATION, f"--tls {path} gives no certificate with its key: {reason}"
         ) from None
     return context
@@ -217,7 +217,7 @@ def _listening(
             **settings,
         )
     except OSError as error:
-        raise Stop(
+        raise CommandError(
             Exit.CONFIGURATION,
             f"cannot listen on {host}:{options.port}: {error.strerror}; choose another --port, or "
             "--port 0 for any free one",

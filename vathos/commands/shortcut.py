@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vathos.identity import Identity
+from vathos.oauth.identity import Identity
 from vathos.stores.folder import PrivateFolder
 
 __all__ = ["Shortcut"]

@@ -6,16 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from vathos.claims import claims_of
-from vathos.commands.obtaining import Obtained, obtain, store_of
+from vathos.commands.fresh_token import Obtained, obtain, store_of
 from vathos.commands.options import require_complete
 from vathos.commands.profiles import judged
-from vathos.commands.stored import Wish, policy
-from vathos.config import Settings
+from vathos.commands.stored_token import Wish, policy
+from vathos.config.settings import Settings
 from vathos.errors import VathosError
-from vathos.exit_codes import Exit, Stop
-from vathos.identity import identity_of
-from vathos.tokens import Token, now
+from vathos.exit_codes import CommandError, Exit
+from vathos.oauth.identity import identity_of
+from vathos.tokens import Token, claims_of, now
 
 __all__ = ["Standing", "standing_of"]
 
@@ -94,7 +93,7 @@ def standing_of(settings: Settings, *, check: bool) -> Standing:
             obtained = look(settings)
             state = "none" if obtained is None else policy.state(obtained.token, now()).value
             break
-        except (Stop, VathosError) as error:
+        except (CommandError, VathosError) as error:
             errors.append(error)
     if errors:
         return Standing(settings, obtained, state, *judged(errors[0]))

@@ -16,15 +16,15 @@ import math
 import sys
 from typing import Any
 
-from vathos.commands.described import described
-from vathos.commands.formats import iso
-from vathos.commands.obtaining import listen
+from vathos.commands.fresh_token import listen
 from vathos.commands.options import add_settings, settings_of
 from vathos.commands.profiles import add_all, each_profile, judged, worst
+from vathos.commands.shown_settings import described
 from vathos.commands.standing import Standing, standing_of
-from vathos.commands.status_words import in_words
+from vathos.commands.status_text import in_words
+from vathos.commands.token_formats import iso
 from vathos.errors import VathosError
-from vathos.exit_codes import Exit, Stop
+from vathos.exit_codes import CommandError, Exit
 from vathos.tokens import Token, now
 
 __all__ = ["add_arguments", "run"]
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     listen(options)
     found = [_found(each) for each in (each_profile(options) if options.all else [options])]
     if not found:
-        raise Stop(Exit.CONFIGURATION, "there is no profile; vathos login makes one")
+        raise CommandError(Exit.CONFIGURATION, "there is no profile; vathos login makes one")
     if options.json:
         print(json.dumps(found if options.all else found[0]))
     else:
@@ -70,7 +70,7 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
     try:
         standing = standing_of(settings_of(options, complete=False), check=options.check)
         members = _members(standing, show_token=options.show_token)
-    except (Stop, VathosError) as error:
+    except (CommandError, VathosError) as error:
         status, problem = judged(error)
         members = {"profile": options.profile, "status": status, "problem": problem}
     if members["problem"] is not None:

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vathos.commands.formats import FORMATS, written
 from vathos.commands.options import add_settings, settings_of
-from vathos.commands.stored import Wish, in_file_store
-from vathos.config import Settings
-from vathos.exit_codes import Exit, Stop
+from vathos.commands.stored_token import Wish, in_file_store
+from vathos.commands.token_formats import FORMATS, written
+from vathos.config.settings import Settings
+from vathos.exit_codes import CommandError, Exit
 
 if TYPE_CHECKING:
     from vathos.tokens import Token
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         The exit status.
     """
     if options.watch and (options.write is None or options.offline):
-        raise Stop(Exit.USAGE, "--watch needs --write, and the server")
+        raise CommandError(Exit.USAGE, "--watch needs --write, and the server")
     settings = settings_of(options)
     if options.watch:
         return _watch(options, settings)
@@ -90,19 +90,19 @@ def _token(options: argparse.Namespace, settings: Settings) -> tuple[Token, bool
             return token, False
     if options.offline:
         return _offline(settings, wish), False
-    from vathos.commands.obtaining import listen, obtain  # noqa: PLC0415 - needs the HTTP library
+    from vathos.commands.fresh_token import listen, obtain  # noqa: PLC0415 - needs the HTTP library
 
     listen(options)
     return obtain(settings, wish)
 
 
 def _offline(settings: Settings, wish: Wish) -> Token:
-    from vathos.commands.obtaining import source_of  # noqa: PLC0415 - as above
+    from vathos.commands.fresh_token import source_of  # noqa: PLC0415 - as above
 
     token = source_of(settings).current
     if token is None or not wish.could_do(token):
         what = "no token" if token is None else "no token that works long enough"
-        raise Stop(Exit.NO_TOKEN, f"there is {what} in the store")
+        raise CommandError(Exit.NO_TOKEN, f"there is {what} in the store")
     return token
 
 
@@ -110,14 +110,14 @@ def _put(options: argparse.Namespace, text: str) -> None:
     if options.write is None:
         sys.stdout.write(text)
         return
-    from vathos.commands.private_files import write_private  # noqa: PLC0415 - for few
+    from vathos.system.files import write_private  # noqa: PLC0415 - for few
 
     write_private(Path(options.write), text)
 
 
 def _watch(options: argparse.Namespace, settings: Settings) -> int:
     """Writes the file whenever there is a newer token, or somebody took the file away."""
-    from vathos.commands.obtaining import listen, obtain, source_of  # noqa: PLC0415 - as above
+    from vathos.commands.fresh_token import listen, obtain, source_of  # noqa: PLC0415 - as above
 
     listen(options)
     source = source_of(settings)

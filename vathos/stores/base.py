@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from vathos.identity import Identity
+from vathos.oauth.identity import Identity
 from vathos.tokens import Token
 
 __all__ = ["SwappingStore", "TokenStore"]

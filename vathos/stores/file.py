@@ -6,13 +6,13 @@ import os
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
-from vathos.identity import Identity
-from vathos.stores.entries import read_entry, write_entry
-from vathos.stores.extras import require, required
+from vathos.oauth.identity import Identity
+from vathos.stores.codec import read_entry, write_entry
 from vathos.stores.folder import PrivateFolder
+from vathos.system.extras import require, required
+from vathos.system.late_errors import configuration_error
 from vathos.tokens import Token
 
 __all__ = ["FileStore", "state_folder"]
@@ -38,7 +38,7 @@ class FileStore:
     def __init__(self, folder: str | Path | None = None) -> None:
         path = state_folder("file") if folder is None else Path(folder).expanduser()
         if not path.is_absolute():
-            _fail(f"the folder of the file store, {path}, is not absolute")
+            configuration_error(f"the folder of the file store, {path}, is not absolute")
         self._folder = PrivateFolder(path)
 
     @classmethod
@@ -59,7 +59,7 @@ class FileStore:
         if path.startswith("//"):
             parts = urlsplit(url)
             if parts.netloc not in {"", "localhost"}:
-                _fail(f"the store {url!r} is on another host; write file:/path")
+                configuration_error(f"the store {url!r} is on another host; write file:/path")
             path = unquote(parts.path)
         return cls(path or None)
 
@@ -67,7 +67,7 @@ class FileStore:
         """Looks a token up by the name of its entry.
 
         Args:
-            name: As `vathos.identity.SharedKeys` has it.
+            name: As `vathos.oauth.identity.SharedKeys` has it.
 
         Returns:
             The token last saved, or `None`.
@@ -193,7 +193,7 @@ def state_folder(extra: str) -> Path:
     """
     path = _state_path(extra)
     if not path.is_absolute():
-        _fail(
+        configuration_error(
             "this user has no home folder: set VATHOS_TOKEN_STORE=file:/path, or pass "
             "FileStore('/path')"
         )
@@ -207,10 +207,3 @@ def _state_path(extra: str) -> Path:
         path = os.environ.get("XDG_STATE_HOME", "")
         return Path(path if path.strip() else Path("~/.local/state").expanduser(), "vathos")
     return Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
-
-
-def _fail(message: str) -> NoReturn:
-    # Late, because errors imports requests (every error is one of requests' too).
-    from vathos.errors import ConfigurationError  # noqa: PLC0415
-
-    raise ConfigurationError(message)

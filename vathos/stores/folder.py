@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vathos.stores.extras import require, required
+from vathos.system.extras import require, required
 
 if TYPE_CHECKING:
     from vathos.errors import InsecureFileError

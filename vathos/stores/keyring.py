@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from vathos.errors import ConfigurationError, StoreError
-from vathos.identity import Identity
-from vathos.stores.entries import read_entry, write_entry
-from vathos.stores.extras import required
+from vathos.oauth.identity import Identity
+from vathos.stores.codec import read_entry, write_entry
 from vathos.stores.file import state_folder
 from vathos.stores.folder import PrivateFolder
 from vathos.stores.patience import Patience
+from vathos.system.extras import required
 from vathos.tokens import Token
 
 __all__ = ["USELESS", "KeyringStore"]

@@ -6,9 +6,9 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 
-from vathos.forks import renew_after_fork
-from vathos.identity import Identity
-from vathos.locks import KeyedLock
+from vathos.oauth.identity import Identity
+from vathos.system.forks import renew_after_fork
+from vathos.system.locks import KeyedLock
 from vathos.tokens import Token
 
 __all__ = ["MemoryStore", "process_store"]

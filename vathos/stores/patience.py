@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from vathos.errors import StoreError
-from vathos.forks import renew_after_fork
+from vathos.system.forks import renew_after_fork
 
 __all__ = ["Patience", "Resting"]
 

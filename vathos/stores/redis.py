@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vathos.errors import ConfigurationError
-from vathos.identity import Identity
-from vathos.stores.entries import read_entry, write_entry
-from vathos.stores.extras import required
+from vathos.oauth.identity import Identity
+from vathos.stores.codec import read_entry, write_entry
 from vathos.stores.patience import Patience
+from vathos.system.extras import required
 from vathos.tokens import Token
 
 __all__ = ["RedisStore"]

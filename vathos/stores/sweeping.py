@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from vathos.errors import StoreError
-from vathos.logs import logger
 from vathos.stores.folder import PrivateFolder
+from vathos.system.logs import logger
 from vathos.tokens import Token
 
 __all__ = ["Sweeper"]

@@ -15,12 +15,12 @@ import threading
 from collections.abc import Callable
 
 from vathos.errors import ConfigurationError
-from vathos.forks import renew_after_fork
 from vathos.stores.base import TokenStore
 from vathos.stores.file import FileStore
 from vathos.stores.keyring import KeyringStore
 from vathos.stores.memory import process_store
 from vathos.stores.redis import RedisStore
+from vathos.system.forks import renew_after_fork
 
 __all__ = ["open_store"]
 

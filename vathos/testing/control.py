@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 from vathos.testing.accounts import Accounts
 from vathos.testing.effects import Effect
 from vathos.testing.fault_queue import ENDPOINTS, FaultQueue
-from vathos.testing.members import near
 from vathos.testing.messages import JSON, Answer, Request
 from vathos.testing.orders import VERBS, Order
 from vathos.testing.records import RecordedRequest
+from vathos.testing.schema import near
 from vathos.testing.urls import Urls
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vathos.testing.accounts import Known
+from vathos.testing.fault_json import fault_from
 from vathos.testing.fault_queue import ENDPOINTS
-from vathos.testing.members import (
+from vathos.testing.schema import (
     ABOVE_ZERO,
     FLAG,
     NAME,
@@ -38,7 +39,6 @@ from vathos.testing.members import (
     near,
     one_of,
 )
-from vathos.testing.scripted import fault_from
 
 if TYPE_CHECKING:
     from vathos.testing.server import AuthorizationServer

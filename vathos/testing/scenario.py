@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vathos.testing.accounts import Known
-from vathos.testing.members import NAME, SECONDS, Kind, checked
 from vathos.testing.orders import Order
+from vathos.testing.schema import NAME, SECONDS, Kind, checked
 
 if TYPE_CHECKING:
     from vathos.testing.server import AuthorizationServer

@@ -16,8 +16,8 @@ from vathos.testing.clock import Clock
 from vathos.testing.control import Control
 from vathos.testing.controls import Controls
 from vathos.testing.dialects import DIALECTS
+from vathos.testing.http_server import Listener
 from vathos.testing.ledger import Ledger
-from vathos.testing.listener import Listener
 from vathos.testing.quiet import install
 from vathos.testing.realm import Realm
 from vathos.testing.records import RecordedRequest

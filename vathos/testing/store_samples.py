@@ -43,7 +43,7 @@ def samples() -> Samples:
     """
     # Late: the server for tests does not come with the client side, only this contract does.
     from vathos.grants import ClientCredentialsGrant, PasswordGrant  # noqa: PLC0415
-    from vathos.identity import identity_of  # noqa: PLC0415
+    from vathos.oauth.identity import identity_of  # noqa: PLC0415
     from vathos.tokens import Token  # noqa: PLC0415
 
     def service(secret: str) -> Any:

@@ -1,0 +1,189 @@
+"""Issuer discovery: the document is checked, cached, and never in the way of a renewal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import join_background
+from vathos import VathosSession, get_service_account_token
+from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
+from vathos.oauth import discovery
+from vathos.oauth.discovery import DiscoveredEndpoint, discover
+from vathos.oauth.transport import Transport
+from vathos.stores.memory import MemoryStore
+from vathos.testing import AuthorizationServer, Fault
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty cache, on disk and in memory."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(discovery, "_known", {})
+    return tmp_path / "vathos" / "issuers"
+
+
+def session_of(server: AuthorizationServer) -> VathosSession:
+    """Builds a session that knows the issuer alone."""
+    return VathosSession(
+        server.client_id,
+        server.client_secret,
+        issuer=server.issuer,
+        base_url=server.api_url,
+        store=MemoryStore(),
+    )
+
+
+def asked(server: AuthorizationServer) -> int:
+    """Counts how often the document was asked for."""
+    return sum(request.endpoint == "discovery" for request in server.requests)
+
+
+def document(server: AuthorizationServer, **changes: Any) -> dict[str, Any]:
+    """Returns the issuer's document, changed."""
+    return {"issuer": server.issuer, "token_endpoint": server.token_url, **changes}
+
+
+def test_issuer_is_enough(vathos_server: AuthorizationServer) -> None:
+    """A session that knows the issuer finds the token endpoint by its document, once."""
+    session = session_of(vathos_server)
+    assert asked(vathos_server) == 0
+    assert session.get("x").status_code == 200
+    session.fetch_token()
+    assert asked(vathos_server) == 1
+    assert "DiscoveredEndpoint" in repr(session._source.endpoint)
+
+
+def test_functions_take_the_issuer_from_the_environment(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`VATHOS_ISSUER` stands for the token URL."""
+    monkeypatch.setenv("VATHOS_ISSUER", vathos_server.issuer)
+    token = get_service_account_token(vathos_server.client_id, vathos_server.client_secret)
+    assert vathos_server.number(token) == 1
+
+
+def test_document_is_cached_beyond_the_process(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    """What another process has read is not read again."""
+    session_of(vathos_server).get("x")
+    assert len(list(cache.iterdir())) == 1
+    monkeypatch.setattr(discovery, "_known", {})
+    session_of(vathos_server).get("x")
+    assert asked(vathos_server) == 1
+
+
+def test_old_document_serves_while_it_is_read_anew(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal is never held up by discovery: an old document is used, and renewed behind it."""
+    session = session_of(vathos_server)
+    session.get("x")
+    monkeypatch.setattr(discovery, "_OLD_AFTER", -1.0)
+    vathos_server.fail("discovery", Fault.status(503), times=None)
+    session.fetch_token()
+    join_background()
+    assert session.fetch_token()
+    join_background()
+    assert asked(vathos_server) == 3
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"issuer": 5}', "nonsense"])
+def test_spoilt_cache_is_read_past(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, cache: Path, content: str
+) -> None:
+    """A cache file that is no document of the issuer is as good as none."""
+    session_of(vathos_server).get("x")
+    (file,) = cache.iterdir()
+    file.write_text(content)
+    monkeypatch.setattr(discovery, "_known", {})
+    assert session_of(vathos_server).get("x").status_code == 200
+    assert asked(vathos_server) == 2
+
+
+def test_no_place_for_a_cache_is_no_failure(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a home, or with a folder that cannot be made, discovery works all the same."""
+    for folder in ("", "/proc/no-such-folder"):
+        monkeypatch.setenv("XDG_CACHE_HOME", folder)
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr(discovery, "_known", {})
+        assert session_of(vathos_server).get("x").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"issuer": "https://other.example"}, ConfigurationError, "is the document of the issuer"),
+        ({"token_endpoint": None}, ConfigurationError, "names no token_endpoint"),
+        (
+            {"token_endpoint": "https://other.example/token"},
+            InsecureTransportError,
+            "not on the origin of its issuer",
+        ),
+        (
+            {"token_endpoint": "http://other.example/token"},
+            InsecureTransportError,
+            "plain http",
+        ),
+    ],
+)
+def test_document_of_somebody_else_is_refused(
+    vathos_server: AuthorizationServer,
+    changes: dict[str, Any],
+    error: type[Exception],
+    words: str,
+) -> None:
+    """The issuer must be the one asked for, and its endpoints on its own origin (RFC 8414 §3.3)."""
+    vathos_server.fail("discovery", Fault.json(document(vathos_server, **changes)))
+    with pytest.raises(error, match=words):
+        session_of(vathos_server).get("x")
+    assert vathos_server.count() == 0
+
+
+def test_what_is_no_document_is_refused(vathos_server: AuthorizationServer) -> None:
+    """A page instead of the document is named."""
+    vathos_server.fail("discovery", Fault.html())
+    with pytest.raises(ConfigurationError, match="is no discovery document"):
+        session_of(vathos_server).get("x")
+
+
+def test_missing_document_says_what_may_be_wrong(vathos_server: AuthorizationServer) -> None:
+    """Both well-known places are tried, then the message speaks of the path."""
+    issuer = vathos_server.issuer.replace("/realms/picking", "/realms/nowhere")
+    with pytest.raises(TokenResponseError, match=r"HTTP 404.*'/auth' may be too much"):
+        discover(issuer, Transport(), 5)
+    issuer = vathos_server.issuer.replace("/auth/", "/")
+    with pytest.raises(TokenResponseError, match=r"'/auth' may be missing"):
+        discover(issuer, Transport(), 5)
+
+
+def test_server_error_is_not_taken_for_a_missing_document(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """A busy server is not asked in the other place as well."""
+    vathos_server.fail("discovery", Fault.status(503))
+    with pytest.raises(TokenResponseError, match="HTTP 503"):
+        discover(vathos_server.issuer, Transport(), 5)
+    assert asked(vathos_server) == 1
+
+
+def test_revocation_follows_the_document(vathos_server: AuthorizationServer) -> None:
+    """`revoke` asks where the document says, else beside the token endpoint."""
+    session = session_of(vathos_server)
+    token = session.fetch_token()["access_token"]
+    session.revoke()
+    assert token in vathos_server.issued
+    assert any(request.endpoint == "revocation" for request in vathos_server.requests)
+    vathos_server.fail("discovery", Fault.json(document(vathos_server)))
+    discover(vathos_server.issuer, Transport(), 5)
+    address = DiscoveredEndpoint(vathos_server.issuer).revocation_address(5)
+    assert address == vathos_server.revocation_url
+    odd = document(vathos_server, token_endpoint=vathos_server.token_url + "s")
+    vathos_server.fail("discovery", Fault.json(odd))
+    discover(vathos_server.issuer, Transport(), 5)
+    assert DiscoveredEndpoint(vathos_server.issuer).revocation_address(5) is None

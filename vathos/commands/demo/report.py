@@ -1,0 +1,150 @@
+"""What came of the demo: numbers from the server's records and the sessions' counters."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from vathos.commands.demo.job import Party
+from vathos.testing import AuthorizationServer
+
+__all__ = ["Report"]
+
+_GRANTS = ("client_credentials", "password", "refresh_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The final numbers.
+
+    Attributes:
+        calls: API calls made.
+        failed: Calls without a right answer.
+        failures: How often which failure was seen.
+        api_requests: API requests that arrived at the server, replays included.
+        api_requests_refused: Those it answered with 401.
+        api_requests_without_token: Those that arrived without a token.
+        token_requests: Requests that arrived at the token endpoint.
+        token_requests_by_grant: The same by grant type.
+        renewals: Tokens bought, by the sessions' count.
+        renewal_failures: Renewals that brought no token.
+        served_stale: How many of them were covered by the old token.
+        replays: Calls sent a second time after a 401.
+        expiries: Tokens that came to their natural end.
+        refresh_tokens_rotated: Refresh tokens that the server replaced by new ones.
+        refresh_tokens_reused: Spent refresh tokens that were presented again.
+        longest_wait_seconds: The longest that a call waited for a token.
+        longest_call_seconds: The longest call from beginning to end.
+    """
+
+    calls: int
+    failed: int
+    failures: dict[str, int]
+    api_requests: int
+    api_requests_refused: int
+    api_requests_without_token: int
+    token_requests: int
+    token_requests_by_grant: dict[str, int]
+    renewals: int
+    renewal_failures: int
+    served_stale: int
+    replays: int
+    expiries: int
+    refresh_tokens_rotated: int
+    refresh_tokens_reused: int
+    longest_wait_seconds: float
+    longest_call_seconds: float
+
+    @classmethod
+    def of(cls, server: AuthorizationServer, parties: Sequence[Party], until: float) -> Report:
+        """Collects the numbers.
+
+        Args:
+            server: The server, as the source of everything that it can know.
+            parties: The sessions and their calls.
+            until: The end of the job (Unix timestamp).
+
+        Returns:
+            The report.
+        """
+        stats = [party.stats for party in parties]
+        failures = sum((party.failures for party in parties), Counter[str]())
+        refreshes = [
+            each.status
+            for each in server.requests
+            if each.endpoint == "token" and each.grant_type == "refresh_token"
+        ]
+        return cls(
+            calls=sum(party.calls for party in parties),
+            failed=failures.total(),
+            failures=dict(failures),
+            api_requests=server.api.count(),
+            api_requests_refused=server.api.count(401),
+            api_requests_without_token=server.api.unauthenticated,
+            token_requests=server.count(),
+            token_requests_by_grant={grant: server.count(grant) for grant in _GRANTS},
+            renewals=sum(each.renewals for each in stats),
+            renewal_failures=sum(each.renewal_failures for each in stats),
+            served_stale=sum(each.served_stale for each in stats),
+            replays=sum(each.replays for each in stats),
+            expiries=sum(party.expiries(until) for party in parties),
+            refresh_tokens_rotated=refreshes.count(200),
+            refresh_tokens_reused=server.reuse_events,
+            longest_wait_seconds=round(max(each.longest_wait for each in stats), 6),
+            longest_call_seconds=round(max(party.longest_call for party in parties), 6),
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether every call succeeded and none left without a token."""
+        return self.calls > 0 and not self.failed and not self.api_requests_without_token
+
+    def as_json(self) -> str:
+        """Writes the numbers for programs.
+
+        Returns:
+            One JSON object on one line.
+        """
+        return json.dumps({"ok": self.ok, **asdict(self)})
+
+    def as_table(self) -> str:
+        """Writes the numbers for people.
+
+        Returns:
+            A table, and a sentence.
+        """
+        rows: list[tuple[str, int]] = [
+            ("API calls", self.calls),
+            ("  failed", self.failed),
+            ("API requests at the server", self.api_requests),
+            ("  without a token", self.api_requests_without_token),
+            ("  refused with 401", self.api_requests_refused),
+            ("Token requests at the server", self.token_requests),
+            *((f"  {grant}", count) for grant, count in self.token_requests_by_grant.items()),
+            ("Tokens renewed", self.renewals),
+            ("  renewals that failed", self.renewal_failures),
+            ("  covered by the old token", self.served_stale),
+            ("Calls replayed after a 401", self.replays),
+            ("Expiries lived through", self.expiries),
+            ("Refresh tokens rotated", self.refresh_tokens_rotated),
+            ("  reused by mistake", self.refresh_tokens_reused),
+            ("Longest wait for a token (ms)", math.ceil(self.longest_wait_seconds * 1000)),
+            ("Longest call (ms)", math.ceil(self.longest_call_seconds * 1000)),
+        ]
+        lines = [f"{label:30}{value:>6}" for label, value in rows]
+        return "\n".join([*lines, "", self.verdict()])
+
+    def verdict(self) -> str:
+        """Says in a sentence what came of it.
+
+        Returns:
+            The sentence.
+        """
+        if self.ok:
+            return "No call failed, and none left without a token."
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in self.failures.items())
+        without = self.api_requests_without_token
+        return f"{self.failed} calls failed ({reasons}), {without} left without a token."

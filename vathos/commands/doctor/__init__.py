@@ -1,0 +1,1 @@
+"""`vathos doctor`: finds what is wrong."""

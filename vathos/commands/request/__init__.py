@@ -1,0 +1,1 @@
+"""`vathos request`: one API call."""

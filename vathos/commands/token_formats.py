@@ -1,0 +1,124 @@
+"""The forms in which a token is printed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+
+from vathos.commands.stored_token import policy
+from vathos.config.settings import Settings
+from vathos.tokens import Token, now
+
+__all__ = ["FORMATS", "iso", "written"]
+
+_EXEC_VERSION = "client.authentication.k8s.io/v1"
+
+
+def written(form: str, token: Token, settings: Settings, *, is_new: bool) -> str:
+    """Writes a token.
+
+    Args:
+        form: The name of the form.
+        token: The token.
+        settings: Whose it is.
+        is_new: Whether the server was just asked for it.
+
+    Returns:
+        Text with a line end, except for a header.
+    """
+    return FORMATS[form](token, settings, is_new)
+
+
+def iso(moment: float | None) -> str | None:
+    """Writes a moment as ISO 8601 (RFC 3339) in UTC.
+
+    Args:
+        moment: Unix timestamp, or `None`.
+
+    Returns:
+        Such as `2030-01-31T12:00:00Z`; `None` also after the year 9999.
+    """
+    import datetime  # noqa: PLC0415 - most want the bare token
+
+    if moment is None:
+        return None
+    try:
+        utc = datetime.datetime.fromtimestamp(math.floor(moment), datetime.UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _raw(token: Token, _: Settings, __: bool) -> str:
+    return f"{token.access_token}\n"
+
+
+def _header(token: Token, _: Settings, __: bool) -> str:
+    return f"Authorization: Bearer {token.access_token}"
+
+
+def _env(token: Token, _: Settings, __: bool) -> str:
+    import shlex  # noqa: PLC0415 - most want the bare token
+
+    expires_at = "" if token.expires_at is None else str(math.floor(token.expires_at))
+    return (
+        f"export VATHOS_ACCESS_TOKEN={shlex.quote(token.access_token)}\n"
+        f"export VATHOS_TOKEN_EXPIRES_AT={expires_at}\n"
+    )
+
+
+def _json(token: Token, settings: Settings, is_new: bool) -> str:
+    left = token.seconds_left(now())
+    return _line(
+        {
+            "access_token": token.access_token,
+            "token_type": "Bearer",
+            "expires_at": None if token.expires_at is None else math.floor(token.expires_at),
+            "expires_at_iso": iso(token.expires_at),
+            "expires_in": None if math.isinf(left) else math.floor(left),
+            "scope": token.scope,
+            "profile": settings.profile,
+            "issuer": settings.issuer,
+            "token_url": settings.token_url or None,
+            "client_id": settings.client_id,
+            "username": settings.username,
+            "source": "renewed" if is_new else "store",
+        }
+    )
+
+
+def _exec(token: Token, _: Settings, __: bool) -> str:
+    """Writes the ExecCredential of Kubernetes.
+
+    The client keeps the token until the moment named here, so it is that of renewal.
+    """
+    status: dict[str, str | None] = {"token": token.access_token}
+    if token.expires_at is not None:
+        at = now()
+        fresh = policy.seconds_fresh(token, at)
+        status["expirationTimestamp"] = iso(at.wall + fresh if fresh > 0 else token.expires_at)
+    return _line({"kind": "ExecCredential", "apiVersion": _exec_version(), "status": status})
+
+
+def _exec_version() -> str:
+    try:
+        asked = json.loads(os.environ.get("KUBERNETES_EXEC_INFO") or "{}")["apiVersion"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _EXEC_VERSION
+    return asked if isinstance(asked, str) and asked else _EXEC_VERSION
+
+
+def _line(value: dict[str, object]) -> str:
+    return f"{json.dumps(value)}\n"
+
+
+FORMATS: dict[str, Callable[[Token, Settings, bool], str]] = {
+    "raw": _raw,
+    "json": _json,
+    "header": _header,
+    "env": _env,
+    "exec": _exec,
+}
+"""By the name that `--format` takes."""

@@ -1,0 +1,277 @@
+"""The configuration file: profiles, each a set of settings under one name.
+
+```toml
+default_profile = "picking"
+
+[profile.picking]
+client_id = "picking-robot"
+client_secret_command = ["pass", "show", "vathos/picking"]
+```
+
+The file is `config.toml` in the folder `vathos` of the user's configuration folder, or the one that
+`VATHOS_CONFIG` names. One that others can write is refused, and one with a secret also if others
+can read it; that is checked on the open descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vathos.config.names import SECRETS, profile_keys
+from vathos.system.late_errors import configuration_error, insecure_file
+
+__all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
+
+_TOP_LEVEL = ("default_profile", "profile")
+_DEFAULT = "default"
+_LONGEST = 1024 * 1024
+
+
+class Entry(NamedTuple):
+    """One line of a profile.
+
+    Attributes:
+        value: What it says, as TOML has it.
+        place: Where it stands: the file and the line.
+    """
+
+    value: Any
+    place: str
+
+
+class Profile(NamedTuple):
+    """A profile.
+
+    Attributes:
+        name: Its name.
+        path: The file.
+        entries: Its lines, by key.
+    """
+
+    name: str
+    path: Path
+    entries: Mapping[str, Entry]
+
+
+def config_path(environ: Mapping[str, str]) -> Path | None:
+    """Finds where the configuration file is, or would be.
+
+    Args:
+        environ: Environment variables.
+
+    Returns:
+        `VATHOS_CONFIG`; else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows
+        in `APPDATA`; `None` for a user without a home.
+    """
+    if chosen := environ.get("VATHOS_CONFIG"):
+        return Path(chosen)
+    home = environ.get("HOME")
+    folder = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_CONFIG_HOME")
+    # The XDG specification has relative paths ignored.
+    if not folder or not os.path.isabs(folder):
+        folder = f"{home}/.config" if home else None
+    return Path(folder, "vathos", "config.toml") if folder else None
+
+
+def profile_names(path: Path | None) -> list[str]:
+    """Lists the profiles of a configuration file.
+
+    Args:
+        path: The file; it may be missing.
+
+    Returns:
+        Their names, as they come in the file.
+
+    Raises:
+        ConfigurationError: If the file cannot be used.
+    """
+    return list(_File.read(path).profiles) if path is not None and path.exists() else []
+
+
+def read_profile(
+    environ: Mapping[str, str], name: str | None = None, path: str | Path | None = None
+) -> Profile | None:
+    """Reads the profile that was chosen.
+
+    Args:
+        environ: Environment variables: `VATHOS_CONFIG`, and `VATHOS_PROFILE` if no name is given.
+        name: The profile; else that of `VATHOS_PROFILE`, else `default_profile` of the file, else
+            `default`.
+        path: The file, if it is not the usual one.
+
+    Returns:
+        The profile; `None` if none was chosen and there is no `default`.
+
+    Raises:
+        ConfigurationError: If the chosen profile or file is missing or malformed; the message names
+            file, line and key.
+        InsecureFileError: If others could write the file, or read a secret in it.
+    """
+    chosen = name or environ.get("VATHOS_PROFILE")
+    named = path is not None or bool(environ.get("VATHOS_CONFIG"))
+    found = Path(path) if path is not None else config_path(environ)
+    if found is None or not (named or os.path.lexists(found)):
+        if chosen:
+            where = f"{found} is missing" if found else "this user has no home folder"
+            configuration_error(
+                f"there is no profile {chosen!r}: {where}; make it with vathos login, or set "
+                "VATHOS_CONFIG"
+            )
+        return None
+    file = _File.read(found)
+    chosen = chosen or file.default_profile
+    if chosen is None:
+        return None
+    return Profile(chosen, found, file.entries(chosen))
+
+
+class _File(NamedTuple):
+    """A configuration file that was read."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> _File:
+        """Reads a file, and refuses what others can reach."""
+        text, found = _content(path)
+        file = cls(path, text, _parsed(path, text))
+        for key, value in file.values.items():
+            if key not in _TOP_LEVEL:
+                configuration_error(
+                    f"{file.place('', key)}: unknown key {key!r}{_near(key, _TOP_LEVEL)}"
+                )
+            if key == "profile" and not _is_table_of_tables(value):
+                configuration_error(
+                    f"{file.place('', key)}: profile is no table; write [profile.NAME]"
+                )
+        file.check(found)
+        return file
+
+    @property
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """Its profiles, by name."""
+        return dict(self.values.get("profile", {}))
+
+    @property
+    def default_profile(self) -> str | None:
+        """The profile to use where none is chosen."""
+        chosen = self.values.get("default_profile")
+        if chosen is not None and not isinstance(chosen, str):
+            configuration_error(
+                f"{self.place('', 'default_profile')}: default_profile must be text"
+            )
+        return chosen or (_DEFAULT if _DEFAULT in self.profiles else None)
+
+    def entries(self, name: str) -> dict[str, Entry]:
+        """Returns the lines of a profile."""
+        if name not in self.profiles:
+            known = ", ".join(self.profiles) or "none"
+            configuration_error(
+                f"{self.path}: there is no profile {name!r}{_near(name, self.profiles)}; "
+                f"there is {known}"
+            )
+        table, allowed = f"profile.{name}", profile_keys()
+        values = self.profiles[name]
+        for key in values:
+            if key not in allowed:
+                configuration_error(
+                    f"{self.place(table, key)}: unknown key {key!r} in [{table}]"
+                    f"{_near(key, allowed)}"
+                )
+        return {key: Entry(value, self.place(table, key)) for key, value in values.items()}
+
+    def place(self, table: str, key: str) -> str:
+        """Tells where a key stands."""
+        line = _line_of(self.text, table, key)
+        return str(self.path) if line is None else f"{self.path}, line {line}"
+
+    def check(self, found: os.stat_result) -> None:
+        """Refuses a file that others could write, or that shows them a secret."""
+        if not hasattr(os, "geteuid"):
+            return  # Windows: the profile folder of the user is what keeps others out
+        if found.st_uid not in {os.geteuid(), 0}:
+            insecure_file(
+                f"{self.path} belongs to another user ({found.st_uid}); make one of your own"
+            )
+        mode = stat.S_IMODE(found.st_mode)
+        fix = f"chmod 600 {self.path}"
+        if mode & 0o022:
+            insecure_file(f"{self.path} can be written by others (mode {mode:04o}): {fix}")
+        secrets = [
+            f"{name} of [profile.{profile}]"
+            for profile, values in self.profiles.items()
+            for name in SECRETS
+            if name in values
+        ]
+        if secrets and mode & 0o044:
+            insecure_file(
+                f"{self.path} holds a secret ({secrets[0]}) and can be read by others "
+                f"(mode {mode:04o}): {fix}"
+            )
+
+
+def _content(path: Path) -> tuple[str, os.stat_result]:
+    text, reason = "", None
+    try:
+        # O_NONBLOCK: a FIFO in place of the file must not stop the reader.
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(file, "rb") as source:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                reason = "it is no ordinary file"
+            else:
+                text = source.read(_LONGEST).decode()
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    if reason is not None:
+        configuration_error(f"the configuration file {path} cannot be read: {reason}")
+    return text, found
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - late, as most have no such file
+
+    values, reason = {}, None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "too deep"
+    if reason is not None:  # here, as the parser's own error may hold the text of the file
+        configuration_error(f"{path} is not TOML: {reason}")
+    return values
+
+
+def _is_table_of_tables(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+
+
+def _line_of(text: str, table: str, key: str) -> int | None:
+    """Finds the line of a key; the parser does not tell."""
+    import re  # noqa: PLC0415 - late, as most have no such file
+
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            current = re.sub(r"\s*\.\s*", ".", header[1]).replace('"', "").replace("'", "")
+            if not table and current.split(".")[0] == key:
+                return number
+        elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return None
+
+
+def _near(word: str, words: Any) -> str:
+    import difflib  # noqa: PLC0415 - late, as it is for a mistake only
+
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

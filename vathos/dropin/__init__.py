@@ -1,0 +1,1 @@
+"""What `requests` and `OAuth2Session` promise, and the fast path."""

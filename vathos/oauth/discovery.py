@@ -1,0 +1,247 @@
+"""Finds the endpoints of an issuer in its discovery document (OpenID Discovery, RFC 8414).
+
+The document is believed only if its issuer is the one that was asked for (RFC 8414 §3.3) and its
+endpoints are on the issuer's own origin. It is kept in memory and in the user's cache folder; once
+it is known, no renewal waits for it again: it is read anew in the background when it is a day old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
+from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.exchange import MAX_BODY, get
+from vathos.oauth.transport import Transport
+from vathos.oauth.urls import checked_url, origin_of
+from vathos.system.threads import Background
+from vathos.tokens import Instant, now
+
+__all__ = ["DiscoveredEndpoint", "Metadata", "discover"]
+
+_OLD_AFTER = 86400.0
+
+
+class Metadata(NamedTuple):
+    """What an issuer says about itself.
+
+    Attributes:
+        token_url: URL of the token endpoint.
+        revocation_url: URL of the revocation endpoint, or `None`.
+        read_at: Unix timestamp (seconds, UTC) of the reading.
+    """
+
+    token_url: str
+    revocation_url: str | None
+    read_at: float
+
+
+# By issuer; a value is replaced as a whole.
+_known: dict[str, Metadata] = {}
+
+
+class DiscoveredEndpoint(TokenEndpoint):
+    """A token endpoint that the issuer's document names; the issuer stands for it in identities.
+
+    Args:
+        issuer: URL of the issuer.
+        transport: TLS, certificate and proxy settings.
+        client_authentication: As `vathos.oauth.endpoint.TokenEndpoint` takes it.
+        clock: Reads the present moment.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        transport: Transport | None = None,
+        client_authentication: str = "client_secret_post",
+        clock: Callable[[], Instant] = now,
+    ) -> None:
+        super().__init__(
+            issuer,
+            transport=transport,
+            client_authentication=client_authentication,
+            clock=clock,
+        )
+        self._background = Background()
+
+    def address(self, timeout: float) -> str:
+        """Tells where to post the token request; only the very first time it has to ask.
+
+        Args:
+            timeout: Seconds that may take.
+
+        Returns:
+            The URL of the token endpoint.
+
+        Raises:
+            ConfigurationError: If the document is not the issuer's.
+            InsecureTransportError: If it names an endpoint that is not safe.
+            TokenRequestError: If there was no answer.
+            TokenResponseError: If there is no such document.
+        """
+        return self._metadata(timeout).token_url
+
+    def revocation_address(self, timeout: float) -> str | None:
+        """Tells where tokens are revoked.
+
+        Args:
+            timeout: Seconds it may take to find out.
+
+        Returns:
+            The URL of the revocation endpoint; the neighbour of the token endpoint, if the document
+            names none.
+        """
+        metadata = self._metadata(timeout)
+        if metadata.revocation_url is not None:
+            return metadata.revocation_url
+        folder, _, last = metadata.token_url.rpartition("/")
+        return f"{folder}/revoke" if last == "token" else None
+
+    def _metadata(self, timeout: float) -> Metadata:
+        known = _known.get(self.url) or _cached(self.url)
+        if known is None:
+            return discover(self.url, self.transport, timeout)
+        _known[self.url] = known
+        if not 0 <= time.time() - known.read_at < _OLD_AFTER:
+            self._background.start(lambda: discover(self.url, self.transport, timeout))
+        return known
+
+    def __repr__(self) -> str:
+        return f"DiscoveredEndpoint({self.url!r})"
+
+
+def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
+    """Reads the discovery document of an issuer, checks it, and remembers it.
+
+    Args:
+        issuer: URL of the issuer.
+        transport: TLS, certificate and proxy settings.
+        timeout: Seconds for all of it.
+
+    Returns:
+        What it says.
+
+    Raises:
+        ConfigurationError: If the document is not the issuer's.
+        InsecureTransportError: If it names an endpoint that is not safe.
+        TokenRequestError: If there was no answer.
+        TokenResponseError: If there is no such document.
+    """
+    deadline, status = time.monotonic() + timeout, 0
+    for url in _document_urls(issuer):
+        left = max(deadline - time.monotonic(), 0.01)
+        answer = get(url, transport=transport, timeout=left)
+        status = answer.status
+        if status == HTTPStatus.OK:
+            metadata = _checked(issuer, url, answer.body)
+            _known[issuer] = metadata
+            with contextlib.suppress(OSError):  # a cache only
+                _cache(issuer, metadata)
+            return metadata
+        if status != HTTPStatus.NOT_FOUND:
+            break
+    path = urlsplit(issuer).path
+    hint = "'/auth' may be too much" if path.startswith("/auth/") else "'/auth' may be missing"
+    raise TokenResponseError(
+        f"the issuer {issuer} has no discovery document (HTTP {status})"
+        f"{f'; {hint} before /realms' if status == HTTPStatus.NOT_FOUND else ''}",
+        endpoint=issuer,
+        status=status,
+    )
+
+
+def _document_urls(issuer: str) -> tuple[str, str]:
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    # OpenID Discovery §4 puts the well-known part last, RFC 8414 §3.1 before the path.
+    return (
+        parts._replace(path=f"{path}/.well-known/openid-configuration").geturl(),
+        parts._replace(path=f"/.well-known/oauth-authorization-server{path}").geturl(),
+    )
+
+
+def _checked(issuer: str, url: str, body: bytes) -> Metadata:
+    try:
+        document: Any = json.loads(body) if len(body) <= MAX_BODY else None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{url} is no discovery document")
+    if document.get("issuer") != issuer:
+        said = str(document.get("issuer"))[:200]
+        raise ConfigurationError(
+            f"{url} is the document of the issuer {said!r}, not of {issuer!r}; issuer= and "
+            "VATHOS_ISSUER must be written exactly as the server does"
+        )
+    token_url = _endpoint(issuer, url, document, "token_endpoint")
+    if token_url is None:
+        raise ConfigurationError(f"{url} names no token_endpoint")
+    revocation_url = _endpoint(issuer, url, document, "revocation_endpoint")
+    return Metadata(token_url, revocation_url, time.time())
+
+
+def _endpoint(issuer: str, url: str, document: dict[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if not isinstance(value, str):
+        return None
+    try:
+        checked_url(name, value, url)
+    except ConfigurationError as error:
+        raise InsecureTransportError(str(error)) from None
+    if origin_of(value) != origin_of(issuer):
+        raise InsecureTransportError(
+            f"{name} ({url}) is on {origin_of(value)}, not on the origin of its issuer, "
+            f"{origin_of(issuer)}; set token_url= or VATHOS_TOKEN_URL instead if that is right"
+        )
+    return value
+
+
+def _cache_file(issuer: str) -> Path | None:
+    home, folder = os.environ.get("HOME"), os.environ.get("XDG_CACHE_HOME")
+    if os.name == "nt":
+        folder = os.environ.get("LOCALAPPDATA")
+    if not folder or not os.path.isabs(folder):
+        folder = f"{home}/.cache" if home else None
+    name = hashlib.blake2b(issuer.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return Path(folder, "vathos", "issuers", f"{name}.json") if folder else None
+
+
+def _cached(issuer: str) -> Metadata | None:
+    """Reads the cache; what it says is checked like what the server says."""
+    path = _cache_file(issuer)
+    if path is None:
+        return None
+    try:
+        document = json.loads(path.read_bytes())
+        metadata = _checked(issuer, str(path), json.dumps(document).encode())
+        return metadata._replace(read_at=float(document["read_at"]))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, InsecureTransportError):
+        return None
+
+
+def _cache(issuer: str, metadata: Metadata) -> None:
+    path = _cache_file(issuer)
+    if path is None:
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    document = {
+        "issuer": issuer,
+        "token_endpoint": metadata.token_url,
+        "revocation_endpoint": metadata.revocation_url,
+        "read_at": metadata.read_at,
+    }
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary.write_text(json.dumps(document))
+    temporary.replace(path)

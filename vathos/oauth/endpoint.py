@@ -1,0 +1,283 @@
+"""One token request, one token response (RFC 6749 §3.2, §5)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote_plus
+
+from vathos.errors import (
+    ConfigurationError,
+    InvalidClientError,
+    InvalidGrantError,
+    TokenResponseError,
+)
+from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
+from vathos.oauth.exchange import MAX_BODY, Answer, post
+from vathos.oauth.transport import Transport
+from vathos.oauth.urls import origin_of
+from vathos.tokens import Instant, MalformedTokenError, Token, now
+
+__all__ = ["TokenEndpoint", "token_from"]
+
+_REFUSED = {
+    "client_credentials": "the server takes nothing from this client; check its settings there",
+    "password": (
+        "user name or password is wrong, or the user is disabled, not fully set up, or locked for "
+        "a while after wrong passwords (the server does not say which); check VATHOS_USERNAME and "
+        "VATHOS_PASSWORD or the arguments"
+    ),
+    "refresh_token": "the refresh token is expired, revoked or already used",
+}
+_UNPRINTABLE = re.compile(r"\n+")
+
+
+class TokenEndpoint:
+    """Where grants are presented.
+
+    Args:
+        url: URL of the token endpoint.
+        transport: TLS, certificate and proxy settings; read anew at each request.
+        client_authentication: `client_secret_post` (in the form body) or `client_secret_basic`
+            (in the Authorization header), RFC 6749 §2.3.1.
+        clock: Reads the present moment.
+
+    Raises:
+        ConfigurationError: If the client authentication method is neither of the two.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: Transport | None = None,
+        client_authentication: str = "client_secret_post",
+        clock: Callable[[], Instant] = now,
+    ) -> None:
+        if client_authentication not in {"client_secret_post", "client_secret_basic"}:
+            raise ConfigurationError(
+                f"client_authentication is {client_authentication!r}; it must be "
+                "'client_secret_post' or 'client_secret_basic'"
+            )
+        self.url = url
+        self.transport = transport or Transport()
+        self.client_authentication = client_authentication
+        self.clock = clock
+
+    def request(self, grant: Grant | RefreshGrant, timeout: float) -> Token:
+        """Presents a grant, once.
+
+        Args:
+            grant: What to present.
+            timeout: Seconds for the whole exchange.
+
+        Returns:
+            The token.
+
+        Raises:
+            TokenRequestError: If there was no answer.
+            TokenResponseError: If the answer was not a usable token.
+        """
+        form, headers = self.authenticated(grant, grant.form())
+        started = time.monotonic()
+        url = self.address(timeout)
+        left = timeout - (time.monotonic() - started)
+        requested = self.clock()
+        answer = post(url, form, headers=headers, transport=self.transport, timeout=left)
+        return token_from(answer, grant, url, requested)
+
+    def address(self, timeout: float) -> str:  # noqa: ARG002 - others have to ask for it
+        """Tells where to post the token request.
+
+        Args:
+            timeout: Seconds it may take to find out.
+
+        Returns:
+            The URL of the token endpoint.
+        """
+        return self.url
+
+    def revocation_address(self, timeout: float) -> str | None:  # noqa: ARG002 - as above
+        """Tells where tokens are revoked (RFC 7009), where the server says so.
+
+        Args:
+            timeout: Seconds it may take to find out.
+
+        Returns:
+            The URL of the revocation endpoint, or `None` if it is not known.
+        """
+        return None
+
+    def authenticated(
+        self, grant: Grant | RefreshGrant, fields: Mapping[str, str]
+    ) -> tuple[SecretFields, SecretFields]:
+        """Adds the client authentication to the form or the header, never to both (§2.3).
+
+        Args:
+            grant: Whose client id and secret.
+            fields: The form.
+
+        Returns:
+            The form and the header fields to send.
+
+        Raises:
+            ConfigurationError: If a value is no Unicode text, as an environment may hold it.
+        """
+        form, secret = SecretFields(fields), reveal(grant.client_secret)
+        if not all(_is_unicode(text) for text in (*form.values(), grant.client_id, secret)):
+            raise ConfigurationError("a credential cannot be written as UTF-8")
+        if self.client_authentication == "client_secret_post":
+            form |= {"client_id": grant.client_id, "client_secret": secret}
+            return form, SecretFields()
+        # §2.3.1: form-urlencoded first, so that a colon in the client id survives.
+        pair = f"{quote_plus(grant.client_id)}:{quote_plus(secret)}"
+        basic = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        return form, SecretFields({"Authorization": basic})
+
+    def __repr__(self) -> str:
+        return f"TokenEndpoint({self.url!r}, client_authentication={self.client_authentication!r})"
+
+
+def token_from(
+    answer: Answer, grant: Grant | RefreshGrant, endpoint: str, requested: Instant
+) -> Token:
+    """Reads an answer of the token endpoint.
+
+    Args:
+        answer: The answer.
+        grant: What was presented; its secrets are blotted out of the server's words.
+        endpoint: URL of the token endpoint, for the message.
+        requested: The moment before the token request left.
+
+    Returns:
+        The token.
+
+    Raises:
+        TokenResponseError: If it is not a usable token; the message says what to do.
+    """
+    payload, flaw = _decoded(answer)
+    if answer.status == HTTPStatus.OK and payload is not None:
+        try:
+            return Token.from_response(payload, requested)
+        except MalformedTokenError as error:
+            flaw = _clean(str(error), grant) or ""
+    words = {
+        name: _clean(payload.get(name), grant)
+        for name in ("error", "error_description", "error_uri")
+        if payload is not None
+    }
+    kind = {
+        "invalid_client": InvalidClientError,
+        "unauthorized_client": InvalidClientError,
+        "invalid_grant": InvalidGrantError,
+    }.get(str((payload or {}).get("error")), TokenResponseError)
+    said = " ".join(
+        filter(None, (words.get("error"), _in_brackets(words.get("error_description"))))
+    )
+    raise kind(
+        f"the token endpoint {endpoint} answered HTTP {answer.status}"
+        f"{' ' + said if said else ''}: {_remedy(answer, grant, kind, flaw, endpoint)}",
+        endpoint=endpoint,
+        status=answer.status,
+        retry_after=answer.headers.get("retry-after"),
+        **words,
+    )
+
+
+def _decoded(answer: Answer) -> tuple[dict[str, Any] | None, str]:
+    """Reads the JSON object of an answer, or says what is there instead."""
+    kind = answer.headers.get("content-type", "no content type").split(";")[0][:60]
+    if answer.headers.get("content-encoding", "identity").lower() != "identity":
+        return None, "it is compressed, although it was asked not to be"
+    if len(answer.body) > MAX_BODY:
+        return None, f"it is longer than {MAX_BODY} bytes"
+    if not answer.body.strip():
+        return None, "it is empty"
+    try:
+        payload = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        if "json" in kind.lower():
+            return None, "it is JSON that is truncated or broken"
+        return None, f"it is {_clean_text(kind)}, not JSON (a maintenance, login or proxy page?)"
+    if not isinstance(payload, dict):
+        return None, f"it is a JSON {type(payload).__name__}, not an object"
+    return payload, ""
+
+
+def _remedy(
+    answer: Answer,
+    grant: Grant | RefreshGrant,
+    kind: type[TokenResponseError],
+    flaw: str,
+    endpoint: str,
+) -> str:
+    """Says in words what the answer means and what to do about it."""
+    status = answer.status
+    if kind is InvalidClientError:
+        return (
+            "client id or client secret is wrong, or the client may not use the "
+            f"{grant.grant_type} grant; check VATHOS_CLIENT_ID and VATHOS_CLIENT_SECRET "
+            "or the arguments"
+        )
+    if kind is InvalidGrantError:
+        return _REFUSED[grant.grant_type]
+    if status == HTTPStatus.NOT_FOUND:
+        auth = (
+            "'/auth' may be too much (Keycloak has none since version 17)"
+            if "/auth/" in endpoint
+            else "'/auth' may be missing before '/realms'"
+        )
+        return f"no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL): {auth}"
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "the proxy wants a login; check the proxy settings (proxies=, HTTPS_PROXY)"
+    if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
+        return (
+            f"it redirects to {_origin_text(answer.headers.get('location', ''))}, which was not "
+            "followed, because the secret would go along; set the token URL to its final address "
+            "(token_url=, VATHOS_TOKEN_URL)"
+        )
+    if status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "the authorization server is busy or broken; try again later"
+    if status >= HTTPStatus.BAD_REQUEST:
+        return "it was refused; check the credentials, the scope and the client's settings"
+    return f"this is not a token response: {flaw or 'its status is not 200'}"
+
+
+def _is_unicode(text: str) -> bool:
+    # A surrogate stands for a byte that could not be decoded; the codec's own error would hold the
+    # whole text.
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _origin_text(location: str) -> str:
+    try:
+        return _clean_text(str(origin_of(location)))
+    except ValueError:
+        return (
+            "another path of the same host" if location.startswith("/") else "nowhere in particular"
+        )
+
+
+def _in_brackets(text: str | None) -> str:
+    return f"({text})" if text else ""
+
+
+def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:
+    """Makes the server's words safe to log: short, one line, without what we sent it."""
+    if not isinstance(value, str):
+        return None
+    secrets = {secret.reveal() for secret in grant.secrets} - {""}
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+        value = value.replace(secret, "***")
+    return _clean_text(value)
+
+
+def _clean_text(value: str) -> str:
+    # RFC 6749 §10.14; control characters would forge log lines and terminal output.
+    shown = "".join(char if char.isprintable() else "\n" for char in value)
+    return _UNPRINTABLE.sub(" ", shown)[:200]

@@ -1,0 +1,233 @@
+"""One HTTP exchange with the token endpoint, under a deadline that holds.
+
+The timeouts of `requests` bound each read, not the exchange: a server that drips a byte a second
+keeps a caller for ever. Here the exchange runs on a thread of its own, the caller waits until the
+deadline, and then the socket is cut, which ends the thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.sessions import Session
+
+from vathos.errors import RenewalTimeout
+from vathos.oauth.failures import failure, without_secrets
+from vathos.oauth.transport import Transport
+
+__all__ = ["Answer", "get", "post"]
+
+MAX_BODY = 1024 * 1024
+"""Bytes of an answer that are read; a token response is some kilobytes."""
+
+_HEADERS = {
+    "Accept": "application/json",
+    # A 510 KiB gzip body unpacks to 512 MiB.
+    "Accept-Encoding": "identity",
+    # A connection idle for minutes is the one a load balancer has dropped; a POST on it is lost.
+    "Connection": "close",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header fields, names in lower case.
+        body: At most `MAX_BODY + 1` bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def post(
+    url: str,
+    form: Mapping[str, str],
+    *,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
+    """Posts a form and reads the answer; follows no redirect and retries nothing.
+
+    Args:
+        url: Where to.
+        form: Form fields.
+        headers: Further header fields.
+        transport: TLS, certificate and proxy settings.
+        timeout: Seconds for the whole exchange, name resolution and body included.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        TokenRequestError: If there is none.
+        ConfigurationError: If the transport settings cannot be used.
+    """
+    return _exchanged(url, form, headers, transport, timeout)
+
+
+def get(url: str, *, transport: Transport, timeout: float) -> Answer:
+    """Gets a document of the authorization server; follows no redirect and retries nothing.
+
+    Args:
+        url: Where it is.
+        transport: TLS, certificate and proxy settings.
+        timeout: Seconds for the whole exchange, name resolution and body included.
+
+    Returns:
+        The answer, whatever its status.
+
+    Raises:
+        TokenRequestError: If there is none.
+        ConfigurationError: If the transport settings cannot be used.
+    """
+    return _exchanged(url, None, {}, transport, timeout)
+
+
+def _exchanged(
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
+    wire = _Wire()
+    exchange: Future[Answer] = Future()
+
+    def work() -> None:
+        try:
+            # The socket waits a little longer, so that it is always the deadline that is told of.
+            exchange.set_result(_send(wire, url, form, headers, transport, timeout + 0.25))
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+            exchange.set_exception(error)
+
+    try:
+        try:
+            threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
+        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+            work()
+        error = exchange.exception(timeout)
+    except TimeoutError:
+        raise RenewalTimeout(
+            f"the token endpoint {url} gave no complete answer within {round(timeout, 2):g} s",
+            endpoint=url,
+            sent=True,
+        ) from None
+    finally:
+        # After an answer this does nothing; after the deadline, or Ctrl-C, it ends the thread.
+        wire.cut()
+    if error is None:
+        return exchange.result()
+    if not isinstance(error, Exception):  # Ctrl-C, where there was no thread
+        raise error
+    raise failure(
+        error, url, connected=wire.is_connected, proxied=wire.is_proxied
+    ) from without_secrets(error)
+
+
+class _Wire(HTTPAdapter):
+    """Remembers the sockets it opens, so that they can be cut from another thread."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._is_cut = False
+        self.is_connected = False
+        self.is_proxied = False
+        super().__init__(max_retries=0)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        self.is_proxied = True
+        return super().proxy_manager_for(*args, **kwargs)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        connection_class = pool.ConnectionCls
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            connection = connection_class(*args, **kwargs)
+            connect, open_socket = connection.connect, connection._new_conn  # noqa: SLF001
+
+            def open_and_remember() -> socket.socket:
+                # A proxy may drip its answer to CONNECT, so already this one is remembered.
+                return self._remember(open_socket())
+
+            def connect_and_remember() -> None:
+                connect()
+                self._remember(connection.sock)
+                self.is_connected = True
+
+            connection._new_conn = open_and_remember  # noqa: SLF001 - where urllib3 opens it
+            connection.connect = connect_and_remember
+            return connection
+
+        pool.ConnectionCls = watched
+        return pool
+
+    def _remember(self, sock: socket.socket) -> socket.socket:
+        self._sockets.append(sock)
+        if self._is_cut:  # the deadline passed while it was connecting
+            self.cut()
+        return sock
+
+    def cut(self) -> None:
+        """Shuts every socket down; whoever reads from one gets an end or an error at once."""
+        self._is_cut = True
+        for sock in self._sockets:
+            with contextlib.suppress(OSError, ValueError):
+                # Past SSLSocket.shutdown, which takes the TLS state away from the reading thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _send(
+    wire: _Wire,
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
+    with Session() as http:
+        http.trust_env = transport.trust_env
+        http.mount("https://", wire)
+        http.mount("http://", wire)
+        with http.request(
+            "GET" if form is None else "POST",
+            url,
+            data=None if form is None else dict(form),
+            headers={**_HEADERS, **headers},
+            # Not None: netrc would add a second client authentication (RFC 6749 §2.3).
+            auth=_unchanged,
+            allow_redirects=False,
+            stream=True,
+            timeout=timeout,
+            verify=transport.verify,
+            cert=transport.cert,
+            proxies=dict(transport.proxies or {}),
+        ) as response:
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names, b"".join(_chunks(response.raw)))
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _chunks(raw: Any) -> Iterator[bytes]:
+    """Reads the body as it is on the wire, and no more of it than an honest answer has."""
+    size = 0
+    while size <= MAX_BODY and (chunk := raw.read(MAX_BODY + 1 - size, decode_content=False)):
+        size += len(chunk)
+        yield chunk

@@ -1,0 +1,213 @@
+"""The identity of a token: one key, computed in one place, for store, lock and single flight.
+
+It covers everything that changes which token the server would give, and it is bound to the secrets:
+whoever has the wrong password never finds the token that the right one bought.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vathos.grants import Grant, Secret
+from vathos.system.forks import renew_after_fork
+
+__all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
+
+# Known to this process only, so that a key that leaks tells nothing about the secrets in it.
+_PROCESS_SALT = os.urandom(32)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKeys:
+    """What stands for an identity outside of this process; the same in every process and machine.
+
+    Both come from all parts, secrets included, through scrypt (RFC 7914): whoever reads a store
+    can test a guessed secret only slowly, and whoever has another secret finds nothing.
+
+    Attributes:
+        name: Names the entry: the public name, and a hash of all parts.
+        sealing: 32 bytes to encrypt with; they cannot be computed from the name.
+    """
+
+    name: str
+    sealing: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose token it is.
+
+    Attributes:
+        name: Short hash of the public parts; safe to log, the same in every process.
+        key: Hash of all parts, secrets included, under a salt of this process; for memory only.
+    """
+
+    name: str
+    key: str = field(repr=False)
+    _public: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    _secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def shared(self) -> SharedKeys:
+        """What stands for this identity in a store that others can read.
+
+        It takes about 0.1 s and 32 MiB to compute, once in a process.
+        """
+        return _stretched.keys_of(self)
+
+    def fingerprint(self, key: bytes) -> str:
+        """Computes a quick hash of all parts, secrets included.
+
+        Args:
+            key: Whoever knows it can test guessed secrets quickly, so it must be kept as safe as
+                they are.
+
+        Returns:
+            A hexadecimal hash.
+        """
+        parts = [*self._public, *(secret.reveal() for secret in self._secrets)]
+        return hashlib.blake2b(_framed(parts), key=key, digest_size=16).hexdigest()
+
+
+def identity_of(token_url: str, grant: Grant) -> Identity:
+    """Computes the identity of the token that a grant buys.
+
+    Args:
+        token_url: URL of the token endpoint.
+        grant: The grant that buys the token.
+
+    Returns:
+        The identity. Any other token URL, client, grant type, user, scope set, audience, extra
+        parameter or secret gives another one.
+    """
+    public = _public(token_url, grant)
+    secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
+    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
+    key = hashlib.blake2b(parts, key=_PROCESS_SALT, digest_size=32)
+    return Identity(_name(public), key.hexdigest(), public, secrets)
+
+
+class _Stretched:
+    """Computes shared keys once, as that is slow by intention."""
+
+    CAPACITY = 1024
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, SharedKeys] = OrderedDict()
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self._guard = threading.Lock()  # guards _keys, and has threads wait instead of compute
+
+    def keys_of(self, identity: Identity) -> SharedKeys:
+        """Returns the shared keys of an identity."""
+        if found := self._keys.get(identity.key):
+            return found
+        with self._guard:
+            if found := self._keys.get(identity.key):
+                return found
+            keys = self._keys[identity.key] = _stretch(identity)
+            if len(self._keys) > self.CAPACITY:
+                self._keys.popitem(last=False)
+            return keys
+
+
+_stretched = _Stretched()
+
+
+def _stretch(identity: Identity) -> SharedKeys:
+    # The salt keeps one table of guesses from serving for two identities; it must be the same
+    # everywhere, so it comes from the public parts.
+    public, secrets = identity._public, identity._secrets  # noqa: SLF001 - computed on its behalf
+    salt = hashlib.blake2b(_framed(public), digest_size=16, person=b"vathos salt").digest()
+    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
+    master = hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    name = hashlib.blake2b(master, digest_size=16, person=b"vathos name").hexdigest()
+    sealing = hashlib.blake2b(master, digest_size=32, person=b"vathos sealing").digest()
+    return SharedKeys(f"{identity.name}-{name}", sealing)
+
+
+class Credentials:
+    """A grant whose secrets may change, and the identity that changes with them.
+
+    Args:
+        token_url: URL of the token endpoint.
+        grant: The grant; its secrets may be callables.
+
+    Attributes:
+        original: The grant as it was given.
+        name: The public name of the identity, which no secret takes part in.
+    """
+
+    def __init__(self, token_url: str, grant: Grant) -> None:
+        self._token_url = token_url
+        self.original = grant
+        self.name = _name(_public(token_url, grant))
+        self._read: tuple[Grant, Identity] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the secrets have been read before."""
+        return self._read is not None
+
+    @property
+    def grant(self) -> Grant:
+        """The grant with its secrets as they were last read."""
+        return (self._read or self.read())[0]
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the secrets that were last read."""
+        return (self._read or self.read())[1]
+
+    def read(self) -> tuple[Grant, Identity]:
+        """Reads the secrets anew.
+
+        Returns:
+            The grant, and another identity if a secret has changed.
+
+        Raises:
+            ConfigurationError: If a secret cannot be read.
+        """
+        grant = self.original.settled()
+        if self._read is None or grant != self._read[0]:
+            self._read = grant, identity_of(self._token_url, grant)
+        return self._read
+
+    def __getstate__(self) -> dict[str, object]:
+        # An identity's key means nothing in another process.
+        return {**self.__dict__, "_read": None}
+
+
+def _public(token_url: str, grant: Grant) -> tuple[str, ...]:
+    parameters = [part for pair in sorted(grant.parameters.items()) for part in pair]
+    return (
+        token_url,
+        grant.client_id,
+        grant.grant_type,
+        *_optional(grant.user),
+        " ".join(sorted(set(grant.scope.split()))),
+        *_optional(grant.audience),
+        *parameters,
+    )
+
+
+def _name(public: tuple[str, ...]) -> str:
+    return hashlib.blake2b(_framed(public), digest_size=6).hexdigest()
+
+
+def _optional(value: str | None) -> tuple[str, ...]:
+    # "absent" and "empty" are different identities.
+    return ("0",) if value is None else ("1", value)
+
+
+def _framed(parts: Iterable[str]) -> bytes:
+    """Joins parts so that no two lists of parts give the same bytes."""
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(len(part).to_bytes(8, "big") + part for part in encoded)

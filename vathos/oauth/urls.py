@@ -1,0 +1,173 @@
+"""URLs: origins, loopback, and where a token may travel.
+
+URLs are parsed once, by the same parser that `requests` connects with, and compared as values;
+nothing here compares URLs as text.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from vathos.system.late_errors import configuration_error, insecure_url
+
+__all__ = ["Origin", "checked_url", "is_absolute", "join", "origin_of", "receiver_of"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_FIRST_SEGMENT = re.compile(r"[^/?#]*")
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what decides who receives a request (RFC 6454 §4).
+
+    Attributes:
+        scheme: Lower case, such as `https`.
+        host: Lower case, without brackets or a trailing dot.
+        port: The port, the scheme's default filled in; `None` for a scheme without one.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine's own (`127.0.0.0/8`, `::1`, `localhost`)."""
+        if self.host in {"localhost", "127.0.0.1", "::1"}:
+            return True
+        return _is_loopback_address(self.host)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether a secret may travel there: over TLS, or without leaving this machine."""
+        return self.scheme == "https" or self.is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme)
+        return f"{self.scheme}://{host}" if default else f"{self.scheme}://{host}:{self.port}"
+
+
+@lru_cache(maxsize=512)
+def _is_loopback_address(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - only for plain http to an unusual host
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=512)
+def origin_of(url: str) -> Origin:
+    """Returns the origin of an absolute URL.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The origin, with the scheme's default port filled in.
+
+    Raises:
+        ValueError: If the URL has no host or a port that is not a number.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        # Not in the words of the parser, which quote what may be a password.
+        raise ValueError("its host or port is malformed") from None
+    if not host:
+        raise ValueError("it has no host")
+    if port is None:
+        port = _DEFAULT_PORTS.get(parts.scheme)
+    return Origin(parts.scheme, host.removesuffix("."), port)
+
+
+@lru_cache(maxsize=512)
+def receiver_of(url: str) -> Origin | None:
+    """Returns who receives an HTTP request.
+
+    Args:
+        url: An absolute URL.
+
+    Returns:
+        The origin, or `None` if the URL is not one of HTTP.
+
+    Raises:
+        ValueError: If the URL is one of HTTP and has no host or a malformed port.
+    """
+    return origin_of(url) if urlsplit(url).scheme in _DEFAULT_PORTS else None
+
+
+def is_absolute(url: str) -> bool:
+    """Tells whether a URL stands alone (RFC 3986 §4.3), as opposed to a relative path.
+
+    The first segment of a relative path has no colon (§4.2): `10.1.1.1:3128` is no path, though
+    `10.1.1.1` is no scheme either.
+
+    Args:
+        url: The URL or path, as the caller wrote it.
+
+    Returns:
+        `True` if its first segment has a colon.
+    """
+    return ":" in _FIRST_SEGMENT.match(url.lstrip())[0]  # type: ignore[index]  # matches any text
+
+
+def join(base_url: str, path: str) -> str:
+    """Puts a relative path below a base URL.
+
+    Unlike `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a leading
+    double slash does not name another host.
+
+    Args:
+        base_url: An absolute URL, with or without a trailing slash.
+        path: A relative path, with or without leading slashes; may have a query.
+
+    Returns:
+        `<base_url>/<path>`, or the base URL itself for an empty path.
+    """
+    base = base_url.rstrip("/")
+    path = path.strip().lstrip("/")
+    if path.startswith("?"):
+        return base + path
+    return f"{base}/{path}" if path else base
+
+
+def checked_url(name: str, url: str, place: str | None = None) -> str:
+    """Checks that secrets and tokens may be sent to a URL.
+
+    Args:
+        name: The setting.
+        url: The URL.
+        place: Where it comes from.
+
+    Returns:
+        The URL.
+
+    Raises:
+        ConfigurationError: If it is none, or cannot be used; the message says why.
+        InsecureURLError: If it is plain http to another machine.
+    """
+    source = name if place is None else f"{name} ({place})"
+    if any(char.isspace() or not char.isprintable() for char in url):
+        configuration_error(f"{source} must not contain white space or control characters")
+    try:
+        origin = origin_of(url)
+    except ValueError as error:
+        configuration_error(f"{source} is not a URL: {error}")
+    if origin.scheme not in {"http", "https"}:
+        configuration_error(f"{source} must start with https://")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        configuration_error(f"{source} must not hold a user name or password (before the @)")
+    if "?" in url or "#" in url:
+        configuration_error(f"{source} must not have a query or a fragment (after ? or #)")
+    if not origin.is_secure:  # RFC 6749 §3.2
+        insecure_url(
+            f"{source} is plain http to {origin.host}; use https (http is for loopback only)"
+        )
+    return url

@@ -1,0 +1,1 @@
+"""One new token for all who wait."""

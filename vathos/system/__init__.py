@@ -1,0 +1,1 @@
+"""The ground: threads, locks, forks, clocks, files. Nothing here knows OAuth."""
