@@ -16,8 +16,7 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
-from vathos import auth
-from vathos.renewal import lockout, sharing
+from vathos.renewal.process import process
 from vathos.stores.memory import process_store
 from vathos.tokens import Instant
 
@@ -150,7 +149,4 @@ def _forgotten() -> Iterator[None]:
     """Forgets what the process remembers of tokens, refusals and pauses, after each test."""
     yield
     process_store()._tokens.clear()
-    for pauses in (auth._pauses, sharing._pauses, lockout.refusals._pauses):
-        pauses._pauses.clear()
-    lockout.refusals._errors.clear()
-    lockout.refusals._attempts.clear()
+    process.reset()

@@ -14,19 +14,12 @@ import requests
 
 from tests.conftest import FakeClock
 from vathos import BearerAuth, VathosSession
-from vathos import auth as auth_module
 from vathos.errors import InsecureTransportError
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
-from vathos.system.backoff import Pauses
 from vathos.testing import AuthorizationServer, Fault
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth_module, "_pauses", Pauses())
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ from vathos.events import (
 )
 from vathos.grants import Secret
 from vathos.policy import RenewalPolicy
-from vathos.renewal import sharing
-from vathos.renewal.lockout import Refusals
+from vathos.renewal.lockout import Lockout
+from vathos.renewal.process import process
 from vathos.stores.memory import MemoryStore
 from vathos.system.backoff import Pauses
 from vathos.testing import AuthorizationServer, Fault
@@ -45,8 +45,8 @@ POLICY = RenewalPolicy(position=0.0)  # stale at 80 s, expired at 95 s
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes pauses predictable, and password attempts quick."""
-    monkeypatch.setattr(sharing, "_pauses", Pauses(first=0.5, longest=2.0))
-    monkeypatch.setattr(Refusals, "SPACING", 0.0)
+    monkeypatch.setattr(process, "failures", Pauses(first=0.5, longest=2.0))
+    monkeypatch.setattr(Lockout, "SPACING", 0.0)
 
 
 @pytest.fixture
@@ -382,7 +382,7 @@ def test_retry_after_longer_than_the_callers_time_is_not_waited_for(
     with pytest.raises(TokenResponseError, match="HTTP 429"):
         source.token()
     assert server.count() == 1
-    assert 55 < source._shared.pause_left() <= 60
+    assert 55 < source.state().backoff <= 60
 
 
 # --- refused credentials ------------------------------------------------------------------------

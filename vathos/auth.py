@@ -17,8 +17,8 @@ from vathos.errors import InsecureTransportError, VathosError
 from vathos.events import Events, Replayed
 from vathos.oauth.challenges import bearer_error
 from vathos.oauth.urls import Origin, origin_of, receiver_of
+from vathos.renewal.process import process
 from vathos.source import TokenSource
-from vathos.system.backoff import Pauses
 from vathos.system.logs import logger
 from vathos.tokens import Instant, Token, now
 
@@ -27,9 +27,6 @@ __all__ = ["BearerAuth"]
 log = logger("auth")
 
 _UNAUTHORIZED = 401
-
-# Rations the renewals that a 401 forces, per identity: after one that did not help, the next waits.
-_pauses = Pauses()
 
 
 class BearerAuth(AuthBase):
@@ -163,7 +160,7 @@ class _Replay:
         try:
             token = source.token()
             if token.access_token == self.token.access_token:
-                if (pause := _pauses.left(source.name, self.auth.clock())) > 0:
+                if (pause := process.rejections.left(source.name, self.auth.clock())) > 0:
                     log.info("401 handed back: no renewal for another %.0f s", pause)
                     return None
                 token = source.token(rejected=self.token)
@@ -192,7 +189,7 @@ class _Replay:
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
         if replayed.status_code == _UNAUTHORIZED:
-            if pause := _pauses.lengthen(name, clock()):
+            if pause := process.rejections.lengthen(name, clock()):
                 log.warning(
                     "the API refuses a new token too (HTTP 401); likely it is meant for another "
                     "audience or lacks a scope, or the API trusts another realm; "
@@ -200,7 +197,7 @@ class _Replay:
                     pause,
                 )
         else:
-            _pauses.end(name)
+            process.rejections.end(name)
             log.debug("401 answered by a replay with another token")
         self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed

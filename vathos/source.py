@@ -1,11 +1,11 @@
-"""Anything that answers `token()`, and the source that renews before anyone has to wait."""
+"""Anything that answers `token()`, and the source that keeps its token valid."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vathos.errors import (
     ConfigurationError,
@@ -16,22 +16,24 @@ from vathos.errors import (
 from vathos.events import Events, ServedStale
 from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
-from vathos.oauth.identity import Credentials
+from vathos.oauth.identity import Credentials, Identity
+from vathos.oauth.revocation import revocation_url, revoke
 from vathos.policy import Freshness, RenewalPolicy
-from vathos.renewal.lockout import refusals
-from vathos.renewal.sharing import SharedToken
+from vathos.renewal.cache import TokenCache
+from vathos.renewal.process import process
+from vathos.renewal.renewer import Renewer
 from vathos.stores.base import TokenStore
-from vathos.stores.resilient import Bypass
+from vathos.stores.resilient import ResilientStore
 from vathos.system.logs import logger
 from vathos.system.threads import Background, KeepWarm
 from vathos.tokens import Instant, Token
 
-__all__ = ["CachedSource", "TokenSource"]
+__all__ = ["CachedSource", "SourceState", "TokenSource"]
 
 log = logger("source")
 
 _LONGEST_SLEEP = 60.0
-"""Seconds that keeping warm sleeps at most: a clock that was set is noticed within them."""
+"""Upper bound, in seconds, of the sleep of `keep_warm`, so that a changed clock is noticed."""
 
 
 class TokenSource(Protocol):
@@ -57,25 +59,39 @@ class TokenSource(Protocol):
         ...
 
 
+class SourceState(NamedTuple):
+    """What a source knows at the moment; for tests and tools, nothing is asked or renewed.
+
+    Attributes:
+        token: The token at hand in this process, expired or not, or `None`.
+        identity: Whose token it is, by the secrets that were last read.
+        backoff: Seconds for which no renewal is tried, as the last one failed.
+    """
+
+    token: Token | None
+    identity: Identity
+    backoff: float
+
+
 class CachedSource:
-    """Keeps a token at hand, shares it through a store, and renews it before anyone has to wait.
+    """Keeps a token at hand, shares it through a store, and renews it ahead of its end.
 
     A fresh token costs no lock and no I/O. A stale one is handed out while one background renewal
     runs. In its last seconds a caller waits for the renewal, for half of what is left at most; once
-    it has failed, nobody waits until the end. Without a token that works, one caller renews and the
-    others wait for its result, a failure included; where there was a token before, they wait out a
-    bad minute of the server as long as their time allows.
+    a renewal has failed, callers get the token without waiting until it expires. Without a token
+    that works, one caller renews and the others wait for its result, a failure included; where
+    there was a token before, they wait for the server to recover as long as their time allows.
 
     Args:
-        grant: What buys the token; its secrets are read anew at each renewal.
-        endpoint: Where it is bought.
+        grant: What a token is obtained with; its secrets are read anew at each renewal.
+        endpoint: Where it is obtained.
         store: Where it is kept.
         policy: When it must be renewed.
         timeout: Seconds a caller waits for a token at most.
-        events: Who hears of renewals and failures.
-        on_renewed: Called with each token this source bought, after it was stored, without any lock
-            held; what it raises is logged.
-        keep_warm: Whether to renew also when nobody asks, from the first token on.
+        events: Counts renewals and failures and passes them to a hook.
+        on_renewed: Called with each token this source obtained, after it was stored, without any
+            lock held; what it raises is logged.
+        keep_warm: Whether to renew also when no request comes, from the first token on.
     """
 
     def __init__(
@@ -92,21 +108,24 @@ class CachedSource:
     ) -> None:
         self.grant = grant
         self.endpoint = endpoint
+        self.store = store
         self.policy = policy or RenewalPolicy()
         self.timeout = timeout
         self.events = events or Events()
         self.keep_warm = keep_warm
-        self._shared = SharedToken(
-            Credentials(endpoint.url, grant),
+        self._credentials = Credentials(endpoint.url, grant)
+        self._cache = TokenCache(ResilientStore(store), self.policy, endpoint.clock)
+        self._renewer = Renewer(
+            self._credentials,
             endpoint,
-            Bypass(store),
-            self.policy,
+            self._cache,
+            sharing=store,
             events=self.events,
             on_renewed=on_renewed,
         )
         self._background = Background()
         self._warmth = KeepWarm()
-        self._failures = 0  # in a row; for the log only
+        self._failures = 0  # in a row
 
     @property
     def clock(self) -> Callable[[], Instant]:
@@ -116,13 +135,24 @@ class CachedSource:
     @property
     def name(self) -> str:
         """Short hash of the identity, without its secrets."""
-        return self._shared.credentials.name
+        return self._credentials.name
 
     @property
     def current(self) -> Token | None:
         """The token at hand or in the store, expired or not, without asking the server."""
-        shared = self._shared
-        return shared.at_hand or shared.stored()
+        return self._cache.at_hand or self._cache.stored(self._credentials.identity)
+
+    def state(self) -> SourceState:
+        """Tells what the source knows, without asking the server or the store.
+
+        Returns:
+            Token, identity and backoff.
+
+        Raises:
+            ConfigurationError: If a secret has not been read before and cannot be read.
+        """
+        backoff = self._renewer.backoff_left()
+        return SourceState(self._cache.at_hand, self._credentials.identity, backoff)
 
     def token(self, rejected: Token | None = None) -> Token:
         """Gives a token that works.
@@ -139,15 +169,15 @@ class CachedSource:
             TokenResponseError: If the token endpoint gave no token.
             RenewalTimeout: If it took longer than the time allowed.
         """
-        token = self._shared.at_hand
+        token = self._cache.at_hand
         if token is not None and rejected is None:
-            state = self.policy.state(token, self.endpoint.clock())
-            if state is Freshness.FRESH:
-                return token
-            if state is Freshness.STALE:
-                self._renew_ahead(token)
-                return token
-        return self._awaited(rejected)
+            match self.policy.state(token, self.endpoint.clock()):
+                case Freshness.FRESH:
+                    return token
+                case Freshness.STALE:
+                    self._renew_in_background(token)
+                    return token
+        return self._wait_for_token(rejected)
 
     def warm(self) -> float:
         """Renews the token if that is due; for the thread that keeps it warm.
@@ -155,23 +185,23 @@ class CachedSource:
         Returns:
             Seconds until it is due again, by the present clocks.
         """
-        token, at = self._shared.at_hand, self.clock()
+        token, at = self._cache.at_hand, self.clock()
         if token is not None and self.policy.state(token, at) is Freshness.FRESH:
             return min(self.policy.seconds_fresh(token, at), _LONGEST_SLEEP)
-        self._renew_unasked(self.timeout)
-        return max(self._shared.pause_left(), 0.01)
+        self._renew_ahead(self.timeout)
+        return max(self._renewer.backoff_left(), 0.01)
 
     def adopt(self, token: Token) -> None:
-        """Takes over a token that was bought elsewhere, and stores it.
+        """Takes over a token that was obtained elsewhere, and stores it.
 
         Args:
             token: The token.
         """
-        self._shared.keep(token)
+        self._cache.keep(self._credentials.identity, token)
 
     def forget(self) -> None:
         """Drops the token here and in the store; the next caller gets a new one."""
-        self._shared.forget()
+        self._cache.forget(self._credentials.identity)
 
     def revoke(self, url: str | None = None) -> None:
         """Revokes the token at the server (RFC 7009), and drops it here and in the store.
@@ -184,91 +214,102 @@ class CachedSource:
             TokenRequestError: If there was no answer; the token is kept.
             TokenResponseError: If the server refused; the token is kept.
         """
-        self._shared.revoke(url, self.timeout)
+        cache, endpoint, timeout = self._cache, self.endpoint, self.timeout
+        url = revocation_url(endpoint.url, url or endpoint.revocation_address(timeout))
+        grant, identity = self._credentials.read()
+        with cache.locked(identity, timeout):  # so that no renewal is under way
+            token = cache.stored(identity) or cache.at_hand
+            if token is not None:
+                revoke(endpoint, grant, token, url, timeout)
+            cache.forget(identity)
 
     def close(self) -> None:
         """Ends the thread that keeps the token warm, until the next token is waited for."""
         self._warmth.stop()
 
-    def _renew_ahead(self, token: Token) -> None:
+    def _renew_in_background(self, token: Token) -> None:
         """Has a token that still works renewed, unless that is under way or has just failed."""
-        if self._shared.pause_left() <= 0:
+        if self._renewer.backoff_left() <= 0:
             budget = max(token.seconds_left(self.clock()) / 2, 0.5)
-            self._background.start(lambda: self._renew_unasked(min(budget, self.timeout)))
+            self._background.start(lambda: self._renew_ahead(min(budget, self.timeout)))
 
-    def _renew_unasked(self, timeout: float) -> None:
-        """Renews where nobody waits: a failure is a log line, and another attempt later."""
+    def _renew_ahead(self, timeout: float) -> None:
+        """Renews while no caller waits: a failure is a log line, and another attempt later."""
         try:
-            self._shared.credentials.read()
-            self._shared.renew(None, timeout, ahead=True)
+            self._credentials.read()
+            self._renewer.renew(None, timeout, ahead=True)
         except VathosError as error:
             if isinstance(error, ConfigurationError):
-                self._shared.pause()
+                self._renewer.back_off()
             self._note_failure(error)
         else:
             self._note_success()
 
-    def _awaited(self, rejected: Token | None) -> Token:
+    def _wait_for_token(self, rejected: Token | None) -> Token:
         """Gets a token for a caller who waits, and notes for how long."""
         started = time.monotonic()
         try:
-            token = self._found_or_bought(rejected, started + self.timeout)
+            token = self._find_or_renew(rejected, started + self.timeout)
         finally:
             self.events.waited(time.monotonic() - started)
         if self.keep_warm:
             self._warmth.start(self)
         return token
 
-    def _found_or_bought(self, rejected: Token | None, deadline: float) -> Token:
-        """Looks in the store, else renews; waits out failures that may pass, if time allows."""
-        shared, had_one = self._shared, self._shared.at_hand is not None
+    def _find_or_renew(self, rejected: Token | None, deadline: float) -> Token:
+        """Looks in the store, else renews; repeats after failures that may pass, if time allows."""
+        cache, had_one = self._cache, self._cache.at_hand is not None
         while True:
             try:
-                _, identity = shared.credentials.read()
-                if found := shared.look(rejected):
-                    shared.at_hand = found
+                _, identity = self._credentials.read()
+                if found := cache.look(identity, rejected):
+                    cache.at_hand = found
                     return found
-                refusals.check(identity, self.clock())
-                last = self._last_seconds(rejected)
-                if last is not None and (self._failures or shared.pause_left() > 0):
-                    self._renew_ahead(last)
-                    return last
-                # After a failure nobody asks before the pause is over, so that none stampedes.
-                time.sleep(max(min(shared.pause_left(), deadline - time.monotonic()), 0.0))
-                budget = deadline - time.monotonic()
-                if last is not None:
-                    # An outage must not outlast what is left to fall back on.
-                    budget = min(budget, max(last.seconds_left(self.clock()) / 2, 1.0))
-                token = shared.renew(rejected, budget, ahead=False)
+                process.lockout.check(identity, self.clock())
+                old = self._old_token(rejected)
+                if old is not None and (self._failures or self._renewer.backoff_left() > 0):
+                    self._renew_in_background(old)
+                    return old
+                return self._renew_now(rejected, deadline, old)
             except VathosError as error:
-                if last := self._last_seconds(rejected):
+                if old := self._old_token(rejected):
                     self._note_failure(error)
-                    return last
+                    return old
                 # A tenth of the time is what the last attempt needs to tell more than "too late".
-                late = time.monotonic() + shared.pause_left() >= deadline - self.timeout / 10
+                next_try = time.monotonic() + self._renewer.backoff_left()
+                late = next_try >= deadline - self.timeout / 10
                 if late or not had_one or not _may_pass(error):
                     raise
-            else:
-                self._note_success()
-                return token
 
-    def _last_seconds(self, rejected: Token | None) -> Token | None:
-        """Returns the token in its last seconds, for when there is no successor."""
-        token = self._shared.at_hand
+    def _renew_now(self, rejected: Token | None, deadline: float, old: Token | None) -> Token:
+        """Renews for a caller who waits; `old` is the token that works until then, if any does."""
+        # After a failure nobody asks before the backoff is over, so that callers do not stampede.
+        time.sleep(max(min(self._renewer.backoff_left(), deadline - time.monotonic()), 0.0))
+        budget = deadline - time.monotonic()
+        if old is not None:
+            # An outage must not outlast what is left to fall back on.
+            budget = min(budget, max(old.seconds_left(self.clock()) / 2, 1.0))
+        token = self._renewer.renew(rejected, budget, ahead=False)
+        self._note_success()
+        return token
+
+    def _old_token(self, rejected: Token | None) -> Token | None:
+        """Returns the token at hand if it still works, for when there is no successor."""
+        token = self._cache.at_hand
         works = token is not None and token.seconds_left(self.clock()) > 0
         return token if works and rejected is None else None
 
     def _note_failure(self, error: VathosError) -> None:
-        """Logs a failure that nobody else will hear of; the first of a row the loudest."""
+        """Logs a failure that no caller sees; the first of a row at WARNING."""
         self._failures += 1
-        token = self._shared.at_hand
+        token = self._cache.at_hand
         left = 0.0 if token is None else token.seconds_left(self.clock())
         log.log(
             logging.WARNING if self._failures == 1 else logging.INFO,
             "renewal failed, the token works for another %.0f s: %s",
             max(left, 0.0),
             error,
-            extra={"vathos.oauth.identity": self.name},
+            extra={"vathos.identity": self.name},
         )
         if left > 0:
             self.events.tell(ServedStale(self.name, left))
@@ -283,7 +324,7 @@ class CachedSource:
 
 
 def _may_pass(error: VathosError) -> bool:
-    """Tells whether waiting can help, as opposed to somebody mending the credentials."""
+    """Tells whether waiting can help, as opposed to correcting the credentials."""
     if isinstance(error, TokenResponseError):
         return not error.refused
     return isinstance(error, TokenRequestError)

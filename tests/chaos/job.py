@@ -133,7 +133,7 @@ class Party:
         must be at hand, and each call must have begun since. The server's ledger must be locked.
         """
         assert self.session._source is not None
-        at_hand = self.session._source._shared.at_hand
+        at_hand = self.session._source.state().token
         tokens = self._ledger._access.values()
         newest = next((t.value for t in reversed(tokens) if t.username == self.name), None)
         begun = list(self._begun.values())

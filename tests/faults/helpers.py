@@ -43,7 +43,7 @@ def session_of(
 def pause_left(session: VathosSession) -> float:
     """Tells how long no renewal is tried, by the session's clock."""
     assert session._source is not None
-    return session._source._shared.pause_left()
+    return session._source.state().backoff
 
 
 def use_for(session: VathosSession, clock: FakeClock, seconds: float, step: float) -> set[int]:

@@ -85,10 +85,9 @@ def test_fault_19_stored_token_of_a_clock_that_was_ahead(
 ) -> None:
     """A token that is stored as ending in ten years lives no longer than it was given."""
     source = service_source(server, clock, policy=POLICY)
-    _, identity = source._shared.credentials.read()
     start = clock().wall + DECADE
     stored = Token("access", expires_at=start + 100, issued_at=start)
-    source._shared.store.save(identity, stored)
+    source.store.save(source.state().identity, stored)
     assert source.token().access_token == "access"
     clock.advance(79)
     assert source.token().access_token == "access"

@@ -199,11 +199,10 @@ def test_string_forms_show_no_secret(server: AuthorizationServer) -> None:
         source.current,
         source.endpoint,
         source.policy,
-        source._shared,
-        source._shared.credentials,
-        source._shared.credentials.identity,
-        source._shared.store.store,
-        vars(source._shared),
+        source.state(),
+        source.state().identity,
+        source.store,
+        vars(source),
     ]
     for part in parts:
         assert_clean(f"{part!r} {part!s} {part}", server)

@@ -277,7 +277,7 @@ def test_fault_21_and_22_never_fail_a_request(
     with AuthorizationServer() as server:
         session = VathosSession(**server.person, store=FileStore(path))
         assert session._source is not None
-        entry = folder / f"{session._source._shared.credentials.identity.shared.name}.json"
+        entry = folder / f"{session._source.state().identity.shared.name}.json"
         if fault != "no home":
             folder.mkdir(0o755 if fault == "open folder" else 0o700)
         if fault == "linked file":

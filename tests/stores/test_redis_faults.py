@@ -86,7 +86,7 @@ def test_fault_24_sick_redis_costs_half_a_second_once(
         sicken(own)
         with VathosSession(**server.service_account, store=RedisStore(own.url)) as session:
             assert session._source is not None
-            session._source._shared.credentials.identity.shared  # noqa: B018 - computed before
+            session._source.state().identity.shared  # noqa: B018 - computed before
             statuses, seconds = timed_calls(session, 5)
             own.signal(signal.SIGCONT) if sicken is hang else None
         assert statuses == [200] * 5
@@ -103,7 +103,7 @@ def test_sessions_share_their_token_while_redis_hangs(own: RedisServer) -> None:
     with AuthorizationServer() as server:
         store = RedisStore(own.url)
         sources = [service_source(server, store=store) for _ in range(8)]
-        sources[0]._shared.credentials.identity.shared  # noqa: B018 - computed before
+        sources[0].state().identity.shared  # noqa: B018 - computed before
         started = time.monotonic()
         threads = [threading.Thread(target=source.token) for source in sources]
         for thread in threads:
@@ -193,7 +193,7 @@ def test_failover_that_loses_the_lock_costs_at_most_one_more_request(own: RedisS
         thread.join()
         assert server.reuse_events == 0
         assert server.count() - 1 <= 2
-        found = RedisStore(own.url).load(first._shared.credentials.identity)
+        found = RedisStore(own.url).load(first.state().identity)
         assert found is not None
         assert found.access_token == second.access_token
 

@@ -12,7 +12,7 @@ from tests.stores.contract import SERVICE, TOKEN
 from vathos.errors import StoreError
 from vathos.stores.memory import MemoryStore
 from vathos.stores.patience import Resting
-from vathos.stores.resilient import Bypass
+from vathos.stores.resilient import ResilientStore
 
 ACCESS_ONLY = TOKEN.without_refresh_token()
 
@@ -49,7 +49,7 @@ def store() -> Sickly:
     return Sickly()
 
 
-def use(bypass: Bypass) -> None:
+def use(bypass: ResilientStore) -> None:
     """Uses a store in each way."""
     bypass.load(SERVICE)
     bypass.save(SERVICE, TOKEN)
@@ -61,7 +61,7 @@ def use(bypass: Bypass) -> None:
 
 def test_failure_is_one_warning(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
     """What fails again and again, whatever is tried, is one warning."""
-    bypass = Bypass(store)  # type: ignore[arg-type]
+    bypass = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("the disk is full")
     for _ in range(5):
         use(bypass)
@@ -74,7 +74,7 @@ def test_failure_that_lasts_is_a_warning_again(
     """After five minutes somebody is reminded."""
     present = 1000.0
     monkeypatch.setattr("vathos.stores.resilient.time.monotonic", lambda: present)
-    bypass = Bypass(store)  # type: ignore[arg-type]
+    bypass = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("the disk is full")
     for present in (1000.0, 1299.0, 1300.0, 1599.0):  # noqa: B007 - read by the clock
         bypass.load(SERVICE)
@@ -83,7 +83,7 @@ def test_failure_that_lasts_is_a_warning_again(
 
 def test_recovery_is_told_once(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
     """When a store works again, the log says so."""
-    bypass = Bypass(store)  # type: ignore[arg-type]
+    bypass = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("no")
     bypass.load(SERVICE)
     bypass.save(SERVICE, TOKEN)
@@ -100,13 +100,13 @@ def test_recovery_is_told_once(store: Sickly, caplog: pytest.LogCaptureFixture) 
 def test_rest_is_no_warning(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
     """That a store is left alone after a failure is not reported once more."""
     store.error = Resting("left alone for 10 s")
-    use(Bypass(store))  # type: ignore[arg-type]
+    use(ResilientStore(store))  # type: ignore[arg-type]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_process_shares_access_tokens_while_a_store_fails(store: Sickly) -> None:
     """All who use a store have what it last held or should have held, but for refresh tokens."""
-    one, other = Bypass(store), Bypass(store)  # type: ignore[arg-type]
+    one, other = ResilientStore(store), ResilientStore(store)  # type: ignore[arg-type]
     one.save(SERVICE, TOKEN)
     assert other.load(SERVICE) == TOKEN
     store.error = StoreError("gone")
@@ -121,7 +121,7 @@ def test_process_shares_access_tokens_while_a_store_fails(store: Sickly) -> None
 
 def test_what_was_deleted_is_not_remembered(store: Sickly) -> None:
     """A token that was forgotten does not come back when the store fails."""
-    bypass = Bypass(store)  # type: ignore[arg-type]
+    bypass = ResilientStore(store)  # type: ignore[arg-type]
     bypass.save(SERVICE, TOKEN)
     bypass.delete(SERVICE)
     store.error = StoreError("gone")
@@ -130,7 +130,7 @@ def test_what_was_deleted_is_not_remembered(store: Sickly) -> None:
 
 def test_store_without_swap_compares_first() -> None:
     """On a store with four methods only, a swap is look and save."""
-    bypass = Bypass(Plain())  # type: ignore[arg-type]
+    bypass = ResilientStore(Plain())  # type: ignore[arg-type]
     assert bypass.swap(SERVICE, TOKEN, ACCESS_ONLY) is False
     bypass.save(SERVICE, TOKEN)
     assert bypass.swap(SERVICE, TOKEN, ACCESS_ONLY) is True
@@ -140,7 +140,7 @@ def test_store_without_swap_compares_first() -> None:
 
 def test_error_under_the_lock_is_the_callers(store: Sickly) -> None:
     """Only failures of the lock are swallowed, not those of the work under it."""
-    bypass = Bypass(store)  # type: ignore[arg-type]
+    bypass = ResilientStore(store)  # type: ignore[arg-type]
     with pytest.raises(ZeroDivisionError), bypass.locked(SERVICE, 0):
         raise ZeroDivisionError
     with bypass.locked(SERVICE, 0):

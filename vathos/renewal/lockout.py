@@ -1,4 +1,4 @@
-"""Credentials that were refused, remembered, so that nobody is locked out by a job that insists."""
+"""Remembers refused credentials, so that a job that insists does not get a person locked out."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from vathos.errors import TokenResponseError
 from vathos.oauth.identity import Identity
 from vathos.system.backoff import Pauses
+from vathos.system.clock import Instant
 from vathos.system.forks import renew_after_fork
 from vathos.system.locks import KeyedLock
-from vathos.tokens import Instant
 
-__all__ = ["Refusals", "refusals"]
+__all__ = ["Lockout"]
 
 
-class Refusals:
-    """Remembers credentials that were refused, so that they are not presented again and again.
+class Lockout:
+    """Leaves refused credentials alone for a time that grows from 5 s to 5 min.
 
-    Keycloak locks a person after two failures within a second, and calls it a wrong password. The
-    pause grows from 5 s to 5 min; other credentials are another identity and not affected.
+    Keycloak locks a person after two failures within a second, and calls it a wrong password.
+    Other credentials are another identity and not affected.
     """
 
     SPACING = 1.1
@@ -31,7 +31,7 @@ class Refusals:
     succeeded; Keycloak counts a second, from when it judged the first."""
 
     def __init__(self) -> None:
-        self._pauses = Pauses(first=5.0, longest=300.0)
+        self._backoff = Pauses(first=5.0, longest=300.0)
         self._errors: OrderedDict[str, TokenResponseError] = OrderedDict()
         self._attempts: dict[str, float] = {}  # when the last failed one ended
         self._turns = KeyedLock()
@@ -42,16 +42,8 @@ class Refusals:
         self._guard = threading.Lock()  # guards _errors and _attempts
 
     def check(self, identity: Identity, at: Instant) -> None:
-        """Raises the remembered refusal while its pause lasts.
-
-        Args:
-            identity: Whose credentials.
-            at: The present moment.
-
-        Raises:
-            TokenResponseError: What the server said, and how long the pause still is.
-        """
-        left = self._pauses.left(identity.key, at)
+        """Raises the remembered refusal while its backoff lasts."""
+        left = self._backoff.left(identity.key, at)
         error = self._errors.get(identity.key) if left > 0 else None
         if error is not None:
             again = copy.copy(error)
@@ -59,29 +51,16 @@ class Refusals:
             raise again
 
     def remember(self, identity: Identity, error: TokenResponseError, at: Instant) -> float:
-        """Starts the next pause for refused credentials.
-
-        Args:
-            identity: Whose credentials.
-            error: What the server said.
-            at: The present moment.
-
-        Returns:
-            Seconds of the pause.
-        """
+        """Starts the next backoff for refused credentials, and returns its seconds."""
         with self._guard:
             self._errors[identity.key] = copy.copy(error)
-            if len(self._errors) > 1024:  # noqa: PLR2004 - as many as there are pauses
+            if len(self._errors) > 1024:  # noqa: PLR2004 - as many as there are backoffs
                 self._errors.popitem(last=False)
-        return self._pauses.lengthen(identity.key, at)
+        return self._backoff.lengthen(identity.key, at)
 
     def forget(self, identity: Identity) -> None:
-        """Forgets a refusal: the credentials were taken.
-
-        Args:
-            identity: Whose credentials.
-        """
-        self._pauses.end(identity.key)
+        """Forgets a refusal: the credentials were accepted."""
+        self._backoff.end(identity.key)
         with self._guard:
             self._errors.pop(identity.key, None)
             self._attempts.pop(identity.name, None)
@@ -90,15 +69,8 @@ class Refusals:
     def turn(self, identity: Identity, timeout: float) -> Iterator[None]:
         """Lets password attempts for one person happen one by one, a second apart.
 
-        Args:
-            identity: Whose password; attempts with other passwords of the same person count too.
-            timeout: Seconds to wait at most.
-
-        Yields:
-            Nothing; the attempt is made inside the `with`, and has failed if that raises.
-
-        Raises:
-            TimeoutError: If the turn does not come in time.
+        Attempts with other passwords of the same person count too. An attempt that raises has
+        failed. `TimeoutError` if the turn does not come within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         with self._turns.hold(identity.name, timeout):
@@ -119,7 +91,3 @@ class Refusals:
             for old in [old for old, at in self._attempts.items() if at < present - 60]:
                 del self._attempts[old]
             self._attempts[name] = present
-
-
-refusals = Refusals()
-"""One for the process: all threads and sessions share what is known of bad credentials."""

@@ -34,17 +34,10 @@ def retry_in(
     wall: float,
     chance: Callable[[], float] = random.random,
 ) -> float | None:
-    """Decides whether and when a failed token request is sent again.
+    """Returns the seconds until a failed token request is sent again, `None` if it must not be.
 
-    Args:
-        error: How it failed.
-        grant_type: What was presented (RFC 6749).
-        attempt: Which attempt it was, from 1.
-        wall: The present moment (Unix timestamp, UTC), for a `Retry-After` that is a date.
-        chance: A random number from 0 to 1 for the jitter.
-
-    Returns:
-        Seconds to wait, or `None` if it must not be sent again.
+    `attempt` counts from 1; `wall` is the present (Unix timestamp, UTC), for a `Retry-After` that
+    is a date; `chance` gives a random number from 0 to 1 for the jitter.
     """
     if attempt >= ATTEMPTS:
         return None
@@ -70,12 +63,8 @@ def retry_in(
 def answer_is_lost(error: TokenRequestError | TokenResponseError) -> bool:
     """Tells whether the server may have done what it was asked, although no token came back.
 
-    Args:
-        error: How the token request failed.
-
-    Returns:
-        `True` for a connection that broke after the request, and for an answer that is neither a
-        token nor a refusal.
+    So it is with a connection that broke after the request, and with an answer that is neither a
+    token nor a refusal.
     """
     if isinstance(error, TokenRequestError):
         return error.sent
@@ -85,15 +74,7 @@ def answer_is_lost(error: TokenRequestError | TokenResponseError) -> bool:
 
 
 def retry_after(value: str | None, wall: float) -> float | None:
-    """Reads a `Retry-After` header (RFC 9110 §10.2.3), in seconds or as a date.
-
-    Args:
-        value: The header as received, or `None`.
-        wall: The present moment (Unix timestamp, UTC).
-
-    Returns:
-        Seconds from now, at most `LONGEST_RETRY_AFTER`; `None` if it is absent, past or junk.
-    """
+    """Reads a `Retry-After` header (RFC 9110 §10.2.3) as seconds from now."""
     if value is None:
         return None
     try:

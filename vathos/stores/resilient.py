@@ -17,14 +17,14 @@ from vathos.stores.patience import Resting
 from vathos.system.logs import logger
 from vathos.tokens import Token
 
-__all__ = ["Bypass"]
+__all__ = ["ResilientStore"]
 
 log = logger("stores")
 
 T = TypeVar("T")
 
 
-class Bypass:
+class ResilientStore:
     """Goes on without a store that fails, whatever it raises.
 
     A failure is one warning, and another one only if it lasts for five minutes.

@@ -1,0 +1,32 @@
+"""What all sessions of this process share, so that none repeats what failed for another."""
+
+from __future__ import annotations
+
+from vathos.renewal.lockout import Lockout
+from vathos.system.backoff import Pauses
+
+__all__ = ["ProcessState", "process"]
+
+
+class ProcessState:
+    """Three backoffs of this process, by identity.
+
+    Attributes:
+        failures: After a renewal that failed, of whatever kind.
+        lockout: After credentials were refused.
+        rejections: After a renewal forced by a 401 that did not help.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all failures; for tests, where each starts as a new process would."""
+        # Jitter, so that a fleet that failed together does not come back together.
+        self.failures = Pauses(first=0.5, longest=30.0, jitter=0.5)
+        self.lockout = Lockout()
+        self.rejections = Pauses()
+
+
+process = ProcessState()
+"""One for the process."""
