@@ -23,7 +23,7 @@ import trustme
 from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driven, Driver, environment
 from tests.wire import Wire, answering, closed_port
-from vathos.commands import local_checks, way_checks
+from vathos.commands.doctor import local, network
 from vathos.config.names import KEYS
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Client, Fault, User
@@ -431,7 +431,7 @@ def test_lock_that_is_held_fails(
     vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that cannot be had in time fails with 3."""
-    monkeypatch.setattr(local_checks, "_LONGEST_LOCK", 0.05)
+    monkeypatch.setattr(local, "_LONGEST_LOCK", 0.05)
     folder = tmp_path / "store"
     arguments = ("--no-network", "--token-store", f"file:{folder}")
     doctor(vathos, *arguments)
@@ -473,7 +473,7 @@ class Forgetful:
 
 def test_store_that_forgets_fails(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that does not give back what was put into it fails with 3."""
-    monkeypatch.setattr(local_checks, "open_store", lambda _: Forgetful())
+    monkeypatch.setattr(local, "open_store", lambda _: Forgetful())
     report = doctor(vathos, "--no-network")
     assert report.status == Exit.CONFIGURATION
     assert report.told("store")[1] == "file: does not give back what was put into it"
@@ -490,7 +490,7 @@ def test_error_of_the_system_is_a_failed_check(
     vathos: Driver, monkeypatch: pytest.MonkeyPatch, error: OSError, detail: str
 ) -> None:
     """What the system refuses is told in its words."""
-    monkeypatch.setattr(local_checks, "_store", mock.Mock(side_effect=error))
+    monkeypatch.setattr(local, "_store", mock.Mock(side_effect=error))
     report = doctor(vathos, "--no-network")
     assert report.status == Exit.CONFIGURATION
     assert report.told("store")[:2] == ("failed", detail)
@@ -502,7 +502,7 @@ def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.Monk
     def broken(*_: object) -> Iterator[Any]:
         raise TypeError(CANARY.client_secret)
 
-    monkeypatch.setattr(local_checks, "_store", broken)
+    monkeypatch.setattr(local, "_store", broken)
     report = doctor(vathos)
     assert report.status == Exit.FAILED
     assert report.told("store") == (
@@ -566,7 +566,7 @@ def test_name_server_that_does_not_answer_fails(
 def test_host_that_is_no_name_fails(vathos: Driver) -> None:
     """A host name with a part that is too long fails with 3, before anybody is asked."""
     host = f"{'a' * 64}.localhost"
-    with mock.patch.object(way_checks.socket, "getaddrinfo", side_effect=UnicodeError):
+    with mock.patch.object(network.socket, "getaddrinfo", side_effect=UnicodeError):
         report = doctor(vathos, VATHOS_TOKEN_URL=f"https://{host}/token")
     assert report.status == Exit.CONFIGURATION
     assert report.told("DNS")[:2] == ("failed", f"{host} is no host name")
@@ -592,7 +592,7 @@ def test_server_that_is_not_there_fails(vathos: Driver) -> None:
 def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
     """The proxy on the way is told with the variable that names it; so is an exemption."""
     proxy = f"http://ada:{CANARY.password}@127.0.0.1:3128"
-    with mock.patch.object(way_checks, "_is_address", return_value=True):
+    with mock.patch.object(network, "_is_address", return_value=True):
         report = doctor(vathos, http_proxy=proxy)
         assert report.told("proxy")[1] == (
             "http://127.0.0.1:3128 with a login (http_proxy) on the way to 127.0.0.1"

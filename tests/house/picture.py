@@ -17,7 +17,7 @@ from typing import NamedTuple
 from vathos.commands.demo.command import Demo
 from vathos.commands.demo.incidents import Stage
 from vathos.commands.demo.job import LIFETIME
-from vathos.commands.demo.screen import Screen
+from vathos.commands.terminal import Screen
 from vathos.events import Event, RenewalFailed, Renewed, Replayed
 from vathos.testing.records import RecordedRequest
 

@@ -1,12 +1,19 @@
-"""Asks a person in the terminal: the questions go to standard error, as output is data."""
+"""The terminal: asks a person questions, and shows lines with colours and a status line."""
 
 from __future__ import annotations
 
+import os
 import sys
+import textwrap
+from collections.abc import Mapping
+from typing import TextIO
 
 from vathos.exit_codes import CommandError, Exit
 
-__all__ = ["ask", "ask_secret", "has_terminal"]
+__all__ = ["Screen", "ask", "ask_secret", "has_terminal"]
+
+_COLOURS = {"incident": "33", "failure": "31", "answer": "32"}
+_INDENT = 10
 
 
 def has_terminal() -> bool:
@@ -69,3 +76,55 @@ def ask_secret(about: str) -> str:
 
 def _capital(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
+
+
+class Screen:
+    """Writes lines, on a terminal with colours and a status line below; `NO_COLOR` is respected."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
+        self._stream = stream
+        self.is_live = stream.isatty() and environ.get("TERM") != "dumb"
+        self._is_colourful = self.is_live and not environ.get("NO_COLOR")
+        self._has_status = False
+
+    def line(self, at: float, text: str, kind: str = "") -> None:
+        """Adds a line with its time in seconds, in the colour of its kind."""
+        line = f"{at:5.1f} s   {text}"
+        if self.is_live:
+            width = max(self._columns(), 2 * _INDENT)
+            line = textwrap.fill(line, width, subsequent_indent=" " * _INDENT)
+        self.text(self.in_colour(line, kind))
+
+    def in_colour(self, text: str, kind: str) -> str:
+        """Colours an `"incident"`, an `"answer"` or a `"failure"`, where there are colours."""
+        if not self._is_colourful or kind not in _COLOURS:
+            return text
+        return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
+
+    def text(self, text: str) -> None:
+        """Adds text as it is, above the status line."""
+        self.wipe()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def status(self, text: str) -> None:
+        """Redraws the status line of a terminal, cut to its width."""
+        if self.is_live:
+            self._has_status = True  # first, as Ctrl-C may come at any moment
+            self._stream.write("\r" + text[: self._columns()] + "\x1b[K")
+            self._stream.flush()
+
+    def wipe(self) -> None:
+        """Removes the status line."""
+        if self._has_status:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._has_status = False
+
+    def _columns(self) -> int:
+        """Width of the terminal without its last column, which would wrap; it may change."""
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except OSError:
+            columns = 0
+        return (columns or 80) - 1

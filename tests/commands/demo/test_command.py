@@ -24,7 +24,7 @@ from vathos.commands.demo.command import Demo
 from vathos.commands.demo.incidents import Incident, Stage
 from vathos.commands.demo.job import Party
 from vathos.commands.demo.report import Report
-from vathos.commands.demo.screen import Screen
+from vathos.commands.terminal import Screen
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Fault
 

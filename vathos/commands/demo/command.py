@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 from vathos.commands.demo.incidents import STORY, Incident, Stage, calm
 from vathos.commands.demo.job import LIFETIME, Party
-from vathos.commands.demo.report import Report
-from vathos.commands.demo.screen import Screen, in_words
+from vathos.commands.demo.report import Report, in_words
+from vathos.commands.terminal import Screen
 from vathos.events import Event
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from vathos.commands.demo.job import Party
+from vathos.errors import TokenResponseError, VathosError
+from vathos.events import CredentialsRefused, Event, RenewalFailed, Renewed, Replayed, ServedStale
 from vathos.testing import AuthorizationServer
 
-__all__ = ["Report"]
+__all__ = ["Report", "in_words"]
 
-_GRANTS = ("client_credentials", "password", "refresh_token")
+_GRANTS = {
+    "client_credentials": "client credentials",
+    "password": "the password grant",
+    "refresh_token": "the refresh grant",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +154,33 @@ class Report:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in self.failures.items())
         without = self.api_requests_without_token
         return f"{self.failed} calls failed ({reasons}), {without} left without a token."
+
+
+def in_words(name: str, event: Event | str) -> tuple[str, str]:
+    """Puts an event, or why a call failed, into a line and its kind."""
+    match event:
+        case Renewed():
+            where = " in the background" if event.in_background else ""
+            grant = _GRANTS.get(event.grant, event.grant)
+            return f"{name}: new token by {grant}{where}, {event.seconds * 1000:.0f} ms", ""
+        case RenewalFailed():
+            return f"{name}: no new token ({_reason(event.error)})", ""
+        case ServedStale():
+            left = f"{event.seconds_left:.1f} s"
+            return f"{name}: goes on with the old token, good for another {left}", "answer"
+        case Replayed(status=401):
+            return f"{name}: 401, and the replay with another token got 401 too", "failure"
+        case Replayed():
+            return f"{name}: 401 answered by a replay with a new token", "answer"
+        case CredentialsRefused():
+            pause = f"{event.retry_in:.0f} s"
+            return f"{name}: credentials refused, not presented again for {pause}", "failure"
+        case _:
+            return f"{name}: a call failed: {event}", "failure"
+
+
+def _reason(error: VathosError) -> str:
+    """Names an error in a few words; its message may be long."""
+    if isinstance(error, TokenResponseError):
+        return f"HTTP {error.status}"
+    return type(error).__name__

@@ -96,7 +96,7 @@ def _status(findings: list[Finding]) -> Exit:
 
 
 def _show(finding: Finding, stream: TextIO) -> None:
-    from vathos.commands.demo.screen import Screen  # noqa: PLC0415 - needs the HTTP library
+    from vathos.commands.terminal import Screen  # noqa: PLC0415 - needs the HTTP library
 
     word = Screen(stream).in_colour(f"{finding.outcome:7}", _KINDS[finding.outcome])
     print(f"{word}  {plain(finding.name)}: {plain(finding.detail)}", file=stream)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TextIO
 
-from vathos.commands.demo.screen import Screen
+from vathos.commands.terminal import Screen
 
 __all__ = ["Meter"]
 
