@@ -1,4 +1,4 @@
-"""Puts the parts of a session together: the source of its token, and what attaches it."""
+"""The only place that wires settings to parts: endpoint, store, token source, auth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 from vathos.auth import BearerAuth
 from vathos.config.settings import Settings, checked_origins
-from vathos.dropin.oauth2_session import Shared
 from vathos.events import Events
 from vathos.oauth.discovery import DiscoveredEndpoint
 from vathos.oauth.endpoint import TokenEndpoint
@@ -15,64 +14,12 @@ from vathos.policy import RenewalPolicy
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
-from vathos.tokens import Instant, now
+from vathos.tokens import Instant, Token, now
 
-__all__ = ["assembled", "endpoint_of"]
-
-
-def assembled(
-    settings: Settings,
-    shared: Shared,
-    events: Events,
-    *,
-    store: TokenStore | None,
-    origins: str | Iterable[str] | None,
-    policy: RenewalPolicy | None,
-    timeout: float | None,
-    client_authentication: str | None,
-    keep_warm: bool,
-    replay: bool,
-    clock: Callable[[], Instant],
-) -> tuple[CachedSource, BearerAuth]:
-    """Builds the token source of a session, and the auth that asks it.
-
-    Args:
-        settings: Credentials and endpoints; none is missing.
-        shared: What session and token requests share.
-        events: Who hears of renewals, failures and replays.
-        store: Where tokens are kept; by default as the settings say.
-        origins: Who may get the token; by default the origin of a base URL that was given.
-        policy: When the token is renewed.
-        timeout: Seconds a request waits for a token; by default as the settings say.
-        client_authentication: How the client authenticates; by default as the settings say.
-        keep_warm: Whether the token is renewed also while no request comes.
-        replay: Whether a request that was refused with 401 is sent once more.
-        clock: Reads the present moment.
-
-    Returns:
-        The source and the auth.
-
-    Raises:
-        ConfigurationError: If a value is malformed.
-    """
-    source = CachedSource(
-        settings.grant(),
-        endpoint_of(settings, shared, client_authentication, clock),
-        open_store(settings.token_store) if store is None else store,
-        policy=policy,
-        timeout=settings.token_timeout if timeout is None else timeout,
-        events=events,
-        on_renewed=shared.renewed,
-        keep_warm=keep_warm,
-    )
-    if origins is None and settings.base_url_is_explicit:
-        origins = settings.base_url
-    checked = None if origins is None else checked_origins(origins)
-    auth = BearerAuth(source, origins=checked, clock=clock, events=events, replay=replay)
-    return source, auth
+__all__ = ["build_auth", "build_endpoint", "build_source"]
 
 
-def endpoint_of(
+def build_endpoint(
     settings: Settings,
     transport: Transport | None = None,
     client_authentication: str | None = None,
@@ -80,24 +27,57 @@ def endpoint_of(
 ) -> TokenEndpoint:
     """Builds the token endpoint that settings name, by its own URL or by its issuer.
 
-    Args:
-        settings: The settings.
-        transport: TLS, certificate and proxy settings.
-        client_authentication: If it was chosen elsewhere than in the settings.
-        clock: Reads the present moment.
-
-    Returns:
-        The token endpoint; nothing was asked yet.
-
-    Raises:
-        ConfigurationError: If the client authentication method is unknown.
+    `transport` is by default one that trusts the CA bundle of the settings; `client_authentication`
+    goes before that of the settings. Nothing is asked yet.
     """
     kind = TokenEndpoint if settings.issuer is None else DiscoveredEndpoint
+    if client_authentication is None:
+        client_authentication = settings.client_authentication or "client_secret_post"
     return kind(
         settings.authority,
-        transport=transport,
-        client_authentication=settings.client_authentication or "client_secret_post"
-        if client_authentication is None
-        else client_authentication,
+        transport=transport or Transport(verify=settings.ca_bundle or True),
+        client_authentication=client_authentication,
         clock=clock,
+    )
+
+
+def build_source(
+    settings: Settings,
+    transport: Transport | None = None,
+    *,
+    store: TokenStore | str | None = None,
+    timeout: float | None = None,
+    client_authentication: str | None = None,
+    policy: RenewalPolicy | None = None,
+    events: Events | None = None,
+    on_renewed: Callable[[Token], object] | None = None,
+    keep_warm: bool = False,
+    clock: Callable[[], Instant] = now,
+) -> CachedSource:
+    """Builds the token source of settings; what is given here goes before what they say."""
+    return CachedSource(
+        settings.grant(),
+        build_endpoint(settings, transport, client_authentication, clock),
+        open_store(settings.token_store if store is None else store),
+        policy=policy,
+        timeout=settings.token_timeout if timeout is None else timeout,
+        events=events,
+        on_renewed=on_renewed,
+        keep_warm=keep_warm,
+    )
+
+
+def build_auth(
+    source: CachedSource,
+    settings: Settings,
+    origins: str | Iterable[str] | None = None,
+    *,
+    replay: bool = True,
+) -> BearerAuth:
+    """Builds what attaches the tokens of a source, to the base URL's origin if that was given."""
+    if origins is None and settings.base_url_is_explicit:
+        origins = settings.base_url
+    checked = None if origins is None else checked_origins(origins)
+    return BearerAuth(
+        source, origins=checked, clock=source.clock, events=source.events, replay=replay
     )

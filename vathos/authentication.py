@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vathos.assembly import endpoint_of
+from vathos.assembly import build_source
 from vathos.config.settings import Settings, resolve
 from vathos.oauth.transport import Transport
-from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
-from vathos.stores.urls import open_store
 
 __all__ = ["get_client_token", "get_service_account_token"]
 
@@ -120,8 +118,5 @@ def _token(
 ) -> str:
     if verify is True and settings.ca_bundle is not None:
         verify = settings.ca_bundle
-    endpoint = endpoint_of(settings, Transport(verify=verify))
-    kept = open_store(settings.token_store if store is None else store)
-    timeout = settings.token_timeout if timeout is None else timeout
-    source = CachedSource(settings.grant(), endpoint, kept, timeout=timeout)
+    source = build_source(settings, Transport(verify=verify), store=store, timeout=timeout)
     return source.token().access_token

@@ -122,7 +122,7 @@ class VathosSession(SourcedSession):
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
         # Only here: who imports the class and builds no session pays for none of it.
-        from vathos.assembly import assembled  # noqa: PLC0415
+        from vathos.assembly import build_auth, build_source  # noqa: PLC0415
         from vathos.config.settings import resolve  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
         from vathos.stores.urls import open_store  # noqa: PLC0415
@@ -161,19 +161,19 @@ class VathosSession(SourcedSession):
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             return
-        self._source, self._bearer = assembled(
+        self._source = build_source(
             self._settings,
             self._shared,
-            self._events,
             store=store,
-            origins=origins,
-            policy=policy,
             timeout=token_timeout,
             client_authentication=client_authentication,
+            policy=policy,
+            events=self._events,
+            on_renewed=self._shared.renewed,
             keep_warm=keep_warm,
-            replay=replay,
             clock=clock,
         )
+        self._bearer = build_auth(self._source, self._settings, origins, replay=replay)
         if token:
             self.token = token
 

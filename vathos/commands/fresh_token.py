@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import NamedTuple
 
-from vathos.assembly import endpoint_of
+from vathos.assembly import build_source
 from vathos.commands.stored_token import DEFAULT_STORE, Wish
 from vathos.config.settings import Settings
 from vathos.errors import (
@@ -19,7 +19,6 @@ from vathos.errors import (
 )
 from vathos.exit_codes import CommandError, Exit
 from vathos.oauth.identity import identity_of
-from vathos.oauth.transport import Transport
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
@@ -89,13 +88,7 @@ def source_of(settings: Settings, store: TokenStore | None = None) -> CachedSour
     Raises:
         ConfigurationError: If a credential is missing, or the chosen store cannot be opened.
     """
-    transport = Transport(verify=settings.ca_bundle or True)
-    return CachedSource(
-        settings.grant(),
-        endpoint_of(settings, transport),
-        store_of(settings) if store is None else store,
-        timeout=settings.token_timeout,
-    )
+    return build_source(settings, store=store_of(settings) if store is None else store)
 
 
 def obtain(settings: Settings, wish: Wish, source: CachedSource | None = None) -> Obtained:

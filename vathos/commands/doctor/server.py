@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import requests
 
-from vathos.assembly import endpoint_of
+from vathos.assembly import build_endpoint
 from vathos.commands.doctor.checks import Finding, failed, found, ok, warning
 from vathos.commands.doctor.network import Way
 from vathos.commands.doctor.realm_check import authority_setting, look_at_realm
@@ -104,7 +104,7 @@ class ServerChecks:
         """Makes one token request, whatever the store has; the token is not kept."""
         try:
             grant = self._settings.grant().settled()
-            endpoint = endpoint_of(self._settings, self._transport)
+            endpoint = build_endpoint(self._settings, self._transport)
             token = self._token = endpoint.request(grant, self._timeout)
         except VathosError as error:
             status = status_of(error) or Exit.FAILED
@@ -123,7 +123,7 @@ class ServerChecks:
 
     def _end(self, token: Token) -> Iterator[Finding]:
         """Revokes the token: an examination leaves no login behind."""
-        endpoint = endpoint_of(self._settings, self._transport)
+        endpoint = build_endpoint(self._settings, self._transport)
         grant = self._settings.grant().settled()
         try:
             url = revocation_url(endpoint.url, endpoint.revocation_address(self._timeout))
