@@ -15,6 +15,7 @@ from tests.commands.driving import Driver
 from vathos.cli import COMMANDS
 from vathos.commands import completion
 from vathos.exit_codes import Exit
+from vathos.system.extras import install_line
 
 BASH = """
 source "$1"
@@ -178,7 +179,7 @@ def test_without_shtab(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(completion, "import_module", without)
     done = vathos("completion", "bash")
-    message = "vathos: the scripts are made by the package shtab: pip install 'vathos[cli]'\n"
+    message = f"vathos: completion needs the package shtab: {install_line('cli')}\n"
     assert (done.status, done.out, done.err) == (Exit.CONFIGURATION, "", message)
 
 

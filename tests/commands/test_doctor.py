@@ -26,6 +26,7 @@ from tests.wire import Wire, answering, closed_port
 from vathos.commands.doctor import local, network
 from vathos.config.names import KEYS
 from vathos.exit_codes import Exit
+from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
 PATH = "/realms/picking/protocol/openid-connect/token"
@@ -447,12 +448,9 @@ def test_default_store_may_be_missing(vathos: Driver) -> None:
     with mock.patch.dict(sys.modules, {"filelock": None}):
         report = doctor(vathos, "--no-network")
         assert report.status == Exit.DONE
-        assert report.told("store") == (
-            "warning",
-            "tokens are not kept: the file store needs the package filelock: "
-            "pip install 'vathos[file]'",
-            "pip install 'vathos[file]'",
-        )
+        fix = install_line("file")
+        missing = f"tokens are not kept: the file store needs the package filelock: {fix}"
+        assert report.told("store") == ("warning", missing, fix)
         report = doctor(vathos, "--no-network", "--token-store", "file:")
         assert report.status == Exit.CONFIGURATION
         assert report.told("store")[0] == "failed"

@@ -20,6 +20,7 @@ from tests.commands.terminal import Terminal
 from tests.helpers import wait_for
 from vathos.commands import login
 from vathos.exit_codes import Exit
+from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
 # pexpect forks, which newer Pythons warn of in a process with threads; the child only executes.
@@ -546,7 +547,7 @@ def test_host_without_a_keyring(vathos: Driver, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "keyring", None)
     done = vathos("login", "--keyring")
     assert done.status == Exit.CONFIGURATION
-    assert "pip install 'vathos[keyring]'" in done.err
+    assert install_line("keyring") in done.err
     assert vathos.server.count() == 0
 
 

@@ -19,6 +19,7 @@ from tests.helpers import wait_for
 from vathos.commands import shortcut
 from vathos.commands.shortcut import _is_in_memory, _place
 from vathos.exit_codes import Exit
+from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
 
@@ -203,7 +204,7 @@ def test_default_store_may_be_missing(
     assert (done.status, done.out) == (0, f"{vathos.server.issued[0]}\n")
     assert done.err == (
         "vathos: the token is not kept: the file store needs the package filelock: "
-        "pip install 'vathos[file]'\n"
+        f"{install_line('file')}\n"
     )
     assert vathos("token", "--token-store", f"file:{home}/s").status == Exit.CONFIGURATION
 

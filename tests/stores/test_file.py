@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreCo
 from tests.stores.files import KEPT, folder, mode, store
 from vathos.errors import ConfigurationError, StoreError
 from vathos.stores.file import FileStore
+from vathos.system.extras import install_line
 from vathos.tokens import Token
 
 __all__ = ["folder", "store"]  # fixtures
@@ -122,7 +124,7 @@ def test_missing_package_names_what_to_install(
 ) -> None:
     """Without filelock, the error is the command that helps."""
     monkeypatch.setitem(sys.modules, "filelock", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'vathos\[file\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(install_line("file"))):
         FileStore(folder)
 
 

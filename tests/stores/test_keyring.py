@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.stores.contract import SERVICE, TOKEN, Factory, StoreContract
 from vathos.errors import ConfigurationError, StoreError
 from vathos.stores.keyring import KeyringStore
 from vathos.stores.patience import Resting
+from vathos.system.extras import install_line
 
 KEPT = replace(TOKEN, issued_boot=None)
 HERE = Path(__file__)
@@ -145,5 +147,5 @@ def test_pickled_store_uses_the_keyring_of_where_it_is_loaded(
 def test_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, the error is the command that helps."""
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'vathos\[keyring\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(install_line("keyring"))):
         KeyringStore()

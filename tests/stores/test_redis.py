@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreCo
 from vathos.errors import ConfigurationError, StoreError
 from vathos.stores.patience import Resting
 from vathos.stores.redis import RedisStore
+from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, User
 
 pytestmark = pytest.mark.skipif(
@@ -170,7 +172,7 @@ def test_bad_url_is_a_configuration_error(url: str) -> None:
 def test_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without redis-py, the error is the command that helps."""
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'vathos\[redis\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(install_line("redis"))):
         RedisStore("redis://127.0.0.1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from vathos.errors import ConfigurationError
 from vathos.stores.file import FileStore
 from vathos.stores.memory import MemoryStore, process_store
 from vathos.stores.urls import open_store
+from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer
 
 
@@ -103,7 +105,7 @@ def test_missing_extra_names_what_to_install(
     """A store whose package is missing says how to get it."""
     monkeypatch.setattr("vathos.stores.urls._opened._stores", {})
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigurationError, match=rf"pip install 'vathos\[{extra}\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(install_line(extra))):
         open_store(url.format("1"))
 
 

@@ -4,8 +4,8 @@ In bash:  eval "$(vathos completion bash)"
 In zsh:   vathos completion zsh > ~/.zfunc/_vathos
 In fish:  vathos completion fish > ~/.config/fish/completions/vathos.fish
 
-Profiles are read from the configuration file, and the network is never asked. The scripts are made
-by the package shtab: pip install 'vathos[cli]'.
+Profiles are read from the configuration file; no server is asked. The scripts are made by the
+package shtab: where it is missing, this command says how to install it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import ModuleType
 from vathos.cli import COMMANDS, Parser
 from vathos.config.profile import config_path, profile_names
 from vathos.exit_codes import CommandError, Exit
+from vathos.system.extras import install_line
 
 __all__ = ["add_arguments", "run"]
 
@@ -71,7 +72,7 @@ def _shtab() -> ModuleType:
     except ImportError:
         raise CommandError(
             Exit.CONFIGURATION,
-            "the scripts are made by the package shtab: pip install 'vathos[cli]'",
+            f"completion needs the package shtab: {install_line('cli')}",
         ) from None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vathos.system.extras import install_line
 from vathos.system.late_errors import configuration_error
 
 __all__ = ["SecretCommand", "SecretFile", "SecretKeyring", "without_line_end"]
@@ -130,8 +131,7 @@ class SecretKeyring:
             import keyring  # noqa: PLC0415 - the extra keyring brings it
         except ImportError:
             configuration_error(
-                f"the keyring ({self.place}) needs the package keyring: "
-                "pip install 'vathos[keyring]'"
+                f"the keyring ({self.place}) needs the package keyring: {install_line('keyring')}"
             )
         secret, reason = None, "has no such entry"
         try:

@@ -26,7 +26,7 @@ class FileStore:
     """Keeps each token in a file of mode 0600 in a folder of mode 0700; the tokens are in clear.
 
     A file is replaced as a whole or not at all. What others could read or write is refused with its
-    path. It needs `pip install 'vathos[file]'`.
+    path. It needs the packages of the extra `file`.
 
     Args:
         folder: An absolute path; by default below the user's state folder.

@@ -27,7 +27,7 @@ _LONGEST_SWAP = 5.0
 class KeyringStore:
     """Keeps tokens in the keyring of the desktop, for all processes of this user.
 
-    Its lock files are below the user's state folder. It needs `pip install 'vathos[keyring]'`.
+    Its lock files are below the user's state folder. It needs the packages of the extra `keyring`.
 
     Args:
         backend: A backend of the `keyring` package; by default the one it chooses.

@@ -44,8 +44,8 @@ class RedisStore:
     """Keeps tokens in Redis or Valkey, encrypted under a key made from the credentials.
 
     Whoever can read Redis but lacks the client secret (and the password) reads nothing. A Redis
-    that fails or hangs costs 0.5 s once, and is then left alone for some seconds. It needs
-    `pip install 'vathos[redis]'`.
+    that fails or hangs costs 0.5 s once, and is then left alone for some seconds. It needs the
+    packages of the extra `redis`.
 
     Args:
         redis: A URL (`redis://host:port/db`, `rediss://…`, with `?prefix=` if need be), or a client

@@ -1,53 +1,50 @@
-"""Packages that only some stores need; their absence says what to install."""
+"""Packages that only some stores and commands need; an error names the pip command that helps."""
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["require", "required"]
+from vathos.system.late_errors import configuration_error
+
+__all__ = ["install_line", "require", "required"]
 
 
 def required(module: str, extra: str) -> Any:
-    """Imports a module that an extra of this package brings.
-
-    Args:
-        module: The module.
-        extra: The extra, which has the name of its store.
-
-    Returns:
-        The module.
-
-    Raises:
-        ConfigurationError: If it is not installed.
-    """
+    """Imports a module of an extra; raises `ConfigurationError` if it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:
-        raise _missing(module, extra) from error
+        _missing(module, extra, error)
 
 
 def require(module: str, extra: str) -> None:
-    """Makes sure that a module could be imported, without the time that takes.
-
-    Args:
-        module: The module, a top-level one.
-        extra: The extra, which has the name of its store.
-
-    Raises:
-        ConfigurationError: If it is not installed.
-    """
+    """Raises `ConfigurationError` if a top-level module is not installed, without importing it."""
     if sys.modules.get(module) is None and find_spec(module) is None:
-        raise _missing(module, extra)
+        _missing(module, extra)
 
 
-def _missing(module: str, extra: str) -> Exception:
-    # Late, because errors imports requests (every error is one of requests' too).
-    from vathos.errors import ConfigurationError  # noqa: PLC0415
+def install_line(extra: str) -> str:
+    """Returns the command that installs what an extra needs.
 
+    It names the packages and not the extra, because an index may have another `vathos`.
+    """
+    from importlib import metadata  # noqa: PLC0415 - only where something is missing
+
+    try:
+        lines = metadata.requires("vathos") or []
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return f"pip install '.[{extra}]'"
+    marked = (line.split(";", 1) for line in lines if ";" in line)
+    of_extra = [name for name, marker in marked if re.search(rf"\b{extra}\b", marker)]
+    return " ".join(["pip install", *(f"'{name.strip()}'" for name in of_extra)])
+
+
+def _missing(module: str, extra: str, cause: Exception | None = None) -> NoReturn:
     package = module.partition(".")[0]
-    return ConfigurationError(
-        f"the {extra} store needs the package {package}: pip install 'vathos[{extra}]'"
+    configuration_error(
+        f"the {extra} store needs the package {package}: {install_line(extra)}", cause
     )

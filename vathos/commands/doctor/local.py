@@ -23,6 +23,7 @@ from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.identity import identity_of
 from vathos.stores.urls import open_store
+from vathos.system.extras import install_line
 from vathos.tokens import Token, now
 
 __all__ = ["bundle_of", "local_checks"]
@@ -180,7 +181,7 @@ def _store(settings: Settings, url: str) -> Iterator[Finding]:
     except ConfigurationError as error:
         if settings.token_store is not None:
             raise
-        yield warning("store", f"tokens are not kept: {error}", "pip install 'vathos[file]'")
+        yield warning("store", f"tokens are not kept: {error}", install_line("file"))
         return
     nobody = ClientCredentialsGrant(client_id="doctor", client_secret="none")  # noqa: S106
     identity = identity_of("vathos:doctor", nobody)
