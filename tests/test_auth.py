@@ -264,7 +264,8 @@ def test_broken_body_of_the_401_does_not_stop_the_replay(
     """A 401 whose body breaks off is still answered by a replay."""
     vathos_server.revoke_access_tokens()
     vathos_server.fail("api", Fault.truncate(5))
-    assert session.get("x", stream=True).status_code == 200
+    with session.get("x", stream=True) as response:
+        assert response.status_code == 200
 
 
 # --- where the token may go ---------------------------------------------------------------------
