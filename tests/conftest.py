@@ -162,7 +162,7 @@ def _is_loopback(host: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    """Forgets what the process remembers of tokens, refusals and pauses, after each test."""
+    """Forgets what the process remembers of tokens, refusals and backoffs, after each test."""
     yield
     process_store()._tokens.clear()
     process.reset()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -85,3 +87,24 @@ def together(count: int, work: Callable[[int], T]) -> list[T | BaseException]:
 def distinct(values: Iterable[Any]) -> int:
     """Counts the different objects among some."""
     return len({id(value) for value in values})
+
+
+def in_child(work: object, seconds: float = 20.0) -> int:
+    """Forks, runs the work in the child, and returns its exit code; a hang is killed."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = work()  # type: ignore[operator]
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + seconds
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return -1
+        time.sleep(0.002)

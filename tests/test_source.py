@@ -34,7 +34,7 @@ from vathos.policy import RenewalPolicy
 from vathos.renewal.lockout import Lockout
 from vathos.renewal.process import process
 from vathos.stores.memory import MemoryStore
-from vathos.system.backoff import Pauses
+from vathos.system.backoff import Backoff
 from vathos.testing import AuthorizationServer, Fault
 from vathos.tokens import now
 
@@ -45,7 +45,7 @@ POLICY = RenewalPolicy(position=0.0)  # stale at 80 s, expired at 95 s
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes pauses predictable, and password attempts quick."""
-    monkeypatch.setattr(process, "failures", Pauses(first=0.5, longest=2.0))
+    monkeypatch.setattr(process, "failures", Backoff(first=0.5, longest=2.0))
     monkeypatch.setattr(Lockout, "SPACING", 0.0)
 
 

@@ -189,7 +189,7 @@ class _Replay:
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
         if replayed.status_code == _UNAUTHORIZED:
-            if pause := process.rejections.lengthen(name, clock()):
+            if pause := process.rejections.start(name, clock()):
                 log.warning(
                     "the API refuses a new token too (HTTP 401); likely it is meant for another "
                     "audience or lacks a scope, or the API trusts another realm; "
@@ -197,7 +197,7 @@ class _Replay:
                     pause,
                 )
         else:
-            process.rejections.end(name)
+            process.rejections.reset(name)
             log.debug("401 answered by a replay with another token")
         self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed

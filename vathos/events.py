@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from vathos.errors import VathosError
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock
 from vathos.system.logs import logger
 
 __all__ = [
@@ -148,11 +147,7 @@ class Events:
     def __init__(self, hook: Callable[[Event], object] | None = None) -> None:
         self.hook = hook
         self._stats = Stats()
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _stats
+        self._guard = ForkSafeLock()  # guards _stats
 
     @property
     def stats(self) -> Stats:
@@ -178,7 +173,7 @@ class Events:
         Args:
             name: A name of `Stats`.
         """
-        with self._guard:
+        with self._guard.lock:
             self._stats = replace(self._stats, **{name: getattr(self._stats, name) + 1})
 
     def waited(self, seconds: float) -> None:
@@ -187,7 +182,7 @@ class Events:
         Args:
             seconds: Seconds.
         """
-        with self._guard:
+        with self._guard.lock:
             if seconds > self._stats.longest_wait:
                 self._stats = replace(self._stats, longest_wait=seconds)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
+from vathos.system.late_errors import configuration_error, is_one_of
+
 __all__ = [
     "ClientCredentialsGrant",
     "Grant",
@@ -42,22 +44,18 @@ class Secret:
         """
         if isinstance(self._value, str):
             return self._value
-        # Late, because errors imports requests (every error is one of requests' too).
-        from vathos.errors import ConfigurationError  # noqa: PLC0415
-
         try:
             value = self._value()
-        except ConfigurationError:
-            raise
         except Exception as error:
-            raise ConfigurationError(
-                f"a secret could not be read: the callable for it raised {type(error).__name__}"
-            ) from error
+            if is_one_of(error, "ConfigurationError"):
+                raise
+            configuration_error(
+                f"a secret could not be read: the callable for it raised {type(error).__name__}",
+                error,
+            )
         if not isinstance(value, str) or not value:
             what = "an empty string" if value == "" else type(value).__name__
-            raise ConfigurationError(
-                f"a secret could not be read: the callable for it returned {what}"
-            )
+            configuration_error(f"a secret could not be read: the callable for it returned {what}")
         return value
 
     @property

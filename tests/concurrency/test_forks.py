@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -12,33 +11,12 @@ import time
 
 import pytest
 
-from tests.helpers import person_source, service_source, wait_for
+from tests.helpers import in_child, person_source, service_source, wait_for
 from vathos import VathosSession
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-def in_child(work: object, seconds: float = 20.0) -> int:
-    """Forks, runs the work in the child, and returns its exit code; a hang is killed."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            code = work()  # type: ignore[operator]
-        finally:
-            os._exit(code)
-    deadline = time.monotonic() + seconds
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -1
-        time.sleep(0.002)
 
 
 def fork_during_renewal(server: AuthorizationServer, times: int) -> list[int]:

@@ -20,7 +20,7 @@ from vathos import VathosSession
 from vathos.errors import InvalidGrantError, RenewalTimeout, TokenRequestError, TokenResponseError
 from vathos.renewal.process import process
 from vathos.stores.memory import MemoryStore
-from vathos.system.backoff import Pauses
+from vathos.system.backoff import Backoff
 from vathos.testing import AuthorizationServer, Fault
 
 
@@ -157,7 +157,7 @@ def test_nobody_stampedes_when_the_server_comes_back(
     vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an outage beyond expiry, all threads go on after one successful token request."""
-    monkeypatch.setattr(process, "failures", Pauses(first=0.1, longest=0.4, jitter=0.5))
+    monkeypatch.setattr(process, "failures", Backoff(first=0.1, longest=0.4, jitter=0.5))
     vathos_server.fail("token", Fault.expires_in(0.3))
     source = service_source(vathos_server, timeout=20)
     source.token()

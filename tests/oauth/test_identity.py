@@ -261,7 +261,7 @@ def test_oldest_shared_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
     """A service that checks many people's passwords does not grow for ever."""
     monkeypatch.setattr(identity, "_stretch", lambda one: SharedKeys(one.name, b""))
     stretched = identity._Stretched()
-    monkeypatch.setattr(stretched, "CAPACITY", 2)
+    stretched._keys.capacity = 2
     first, second, third = (
         identity_of(*grant_of({**PERSON, "client_id": f"device{number}"})) for number in range(3)
     )

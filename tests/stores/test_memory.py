@@ -72,17 +72,6 @@ def test_lock_belongs_to_its_store() -> None:
         pass
 
 
-def test_tokens_survive_a_fork() -> None:
-    """A forked child keeps the access tokens, but neither refresh tokens nor locks held there."""
-    store = MemoryStore()
-    store.save(SERVICE, TOKEN)
-    store._guard.acquire()
-    store._after_fork()
-    store.save(numbered(1), TOKEN)
-    assert store.load(SERVICE) == TOKEN.without_refresh_token()
-    assert store.load(numbered(1)) == TOKEN
-
-
 def test_process_store_is_always_the_same() -> None:
     """All sessions that are not told otherwise share one store."""
     assert process_store() is process_store()

@@ -239,37 +239,6 @@ def test_flight_has_landed_before_its_result_is_out(
     assert open_flights == [0]
 
 
-def test_flight_does_not_survive_a_fork(pool: ThreadPoolExecutor, work: Workshop) -> None:
-    """In a forked child nobody works for it: the next caller there works itself."""
-    flight = SingleFlight[str]()
-    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    flight._guard.acquire()
-    flight._after_fork()
-    assert flight.run("key", lambda: "mine", timeout=0) == ("mine", True)
-    work.go.set()
-    assert first.result(PATIENCE) == ("done", True)
-
-
-def test_flight_that_a_fork_forgot_does_not_end_another(
-    pool: ThreadPoolExecutor, work: Workshop
-) -> None:
-    """Work that was under way at the fork lands without touching the flight begun since."""
-    flight = SingleFlight[str]()
-    later = Workshop()
-    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    flight._after_fork()
-    second = pool.submit(flight.run, "key", later, timeout=PATIENCE)
-    assert later.begun.wait(PATIENCE)
-    work.go.set()
-    assert first.result(PATIENCE) == ("done", True)
-    assert list(flight._flights) == ["key"]
-    later.go.set()
-    assert second.result(PATIENCE) == ("done", True)
-    assert flight._flights == {}
-
-
 def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Workshop) -> None:
     """Another identity's renewal is no reason to wait."""
     flight = SingleFlight[str]()
@@ -352,16 +321,6 @@ def test_unused_locks_are_forgotten() -> None:
             pass
     gc.collect()
     assert len(keyed._locks) == 0
-
-
-def test_lock_does_not_survive_a_fork() -> None:
-    """A lock that another thread held at the fork would stay locked in the child for ever."""
-    keyed = KeyedLock()
-    with keyed.hold("key", 0):
-        keyed._guard.acquire()
-        keyed._after_fork()
-        with keyed.hold("key", 0):
-            pass
 
 
 def _hold(keyed: KeyedLock, key: str, timeout: float) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from vathos.grants import Grant, Secret
-from vathos.system.forks import renew_after_fork
+from vathos.system.bounded import Bounded
+from vathos.system.forks import ForkSafeLock
 
 __all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
 
@@ -95,26 +94,18 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
 class _Stretched:
     """Computes shared keys once, as that is slow by intention."""
 
-    CAPACITY = 1024
-
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, SharedKeys] = OrderedDict()
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _keys, and has threads wait instead of compute
+        self._keys: Bounded[str, SharedKeys] = Bounded()
+        self._guard = ForkSafeLock()  # guards _keys, and has threads wait instead of compute
 
     def keys_of(self, identity: Identity) -> SharedKeys:
         """Returns the shared keys of an identity."""
         if found := self._keys.get(identity.key):
             return found
-        with self._guard:
+        with self._guard.lock:
             if found := self._keys.get(identity.key):
                 return found
             keys = self._keys[identity.key] = _stretch(identity)
-            if len(self._keys) > self.CAPACITY:
-                self._keys.popitem(last=False)
             return keys
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vathos.errors import TokenResponseError
 from vathos.oauth.identity import Identity
-from vathos.system.backoff import Pauses
+from vathos.system.backoff import Backoff
+from vathos.system.bounded import Bounded
 from vathos.system.clock import Instant
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock
 from vathos.system.locks import KeyedLock
 
 __all__ = ["Lockout"]
@@ -31,15 +30,11 @@ class Lockout:
     succeeded; Keycloak counts a second, from when it judged the first."""
 
     def __init__(self) -> None:
-        self._backoff = Pauses(first=5.0, longest=300.0)
-        self._errors: OrderedDict[str, TokenResponseError] = OrderedDict()
+        self._backoff = Backoff(first=5.0, longest=300.0)
+        self._errors: Bounded[str, TokenResponseError] = Bounded()
         self._attempts: dict[str, float] = {}  # when the last failed one ended
         self._turns = KeyedLock()
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _errors and _attempts
+        self._guard = ForkSafeLock()  # guards _errors and _attempts
 
     def check(self, identity: Identity, at: Instant) -> None:
         """Raises the remembered refusal while its backoff lasts."""
@@ -52,16 +47,14 @@ class Lockout:
 
     def remember(self, identity: Identity, error: TokenResponseError, at: Instant) -> float:
         """Starts the next backoff for refused credentials, and returns its seconds."""
-        with self._guard:
+        with self._guard.lock:
             self._errors[identity.key] = copy.copy(error)
-            if len(self._errors) > 1024:  # noqa: PLR2004 - as many as there are backoffs
-                self._errors.popitem(last=False)
-        return self._backoff.lengthen(identity.key, at)
+        return self._backoff.start(identity.key, at)
 
     def forget(self, identity: Identity) -> None:
         """Forgets a refusal: the credentials were accepted."""
-        self._backoff.end(identity.key)
-        with self._guard:
+        self._backoff.reset(identity.key)
+        with self._guard.lock:
             self._errors.pop(identity.key, None)
             self._attempts.pop(identity.name, None)
 
@@ -87,7 +80,7 @@ class Lockout:
 
     def _note_end(self, name: str) -> None:
         present = time.monotonic()
-        with self._guard:
+        with self._guard.lock:
             for old in [old for old, at in self._attempts.items() if at < present - 60]:
                 del self._attempts[old]
             self._attempts[name] = present

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vathos.renewal.lockout import Lockout
-from vathos.system.backoff import Pauses
+from vathos.system.backoff import Backoff
 
 __all__ = ["ProcessState", "process"]
 
@@ -23,9 +23,9 @@ class ProcessState:
     def reset(self) -> None:
         """Forgets all failures; for tests, where each starts as a new process would."""
         # Jitter, so that a fleet that failed together does not come back together.
-        self.failures = Pauses(first=0.5, longest=30.0, jitter=0.5)
+        self.failures = Backoff(first=0.5, longest=30.0, jitter=0.5)
         self.lockout = Lockout()
-        self.rejections = Pauses()
+        self.rejections = Backoff()
 
 
 process = ProcessState()

@@ -87,7 +87,7 @@ class Renewer:
 
     def back_off(self) -> None:
         """Starts a backoff for secrets that cannot be read, whatever they would be."""
-        process.failures.lengthen(self._credentials.name, self._endpoint.clock())
+        process.failures.start(self._credentials.name, self._endpoint.clock())
 
     def _lead_or_wait(
         self, rejected: Token | None, timeout: float, happened: list[Event], *, ahead: bool
@@ -150,8 +150,8 @@ class Renewer:
                 pause = self._note_failure(identity, error)
                 happened.append(RenewalFailed(identity.name, copy.copy(error), ahead, pause))
                 raise
-            process.failures.end(identity.key)
-            process.failures.end(identity.name)
+            process.failures.reset(identity.key)
+            process.failures.reset(identity.name)
             if obtained.grant_type:
                 cache.replace(identity, obtained.replaces, obtained.token, rejected)
         if obtained.grant_type:
@@ -168,7 +168,7 @@ class Renewer:
         asked = None
         if isinstance(error, TokenResponseError):
             asked = retry_after(error.retry_after, at.wall)
-        process.failures.lengthen(identity.key, at, at_least=asked or 0.0)
+        process.failures.start(identity.key, at, at_least=asked or 0.0)
         return process.failures.left(identity.key, at)
 
     def _announce(self, obtained: Obtained) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from contextlib import AbstractContextManager
 
 from vathos.oauth.identity import Identity
+from vathos.system.bounded import Bounded
 from vathos.system.forks import renew_after_fork
 from vathos.system.locks import KeyedLock
 from vathos.tokens import Token
@@ -23,8 +23,7 @@ class MemoryStore:
     """
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._capacity = capacity
-        self._tokens: OrderedDict[str, Token] = OrderedDict()
+        self._tokens: Bounded[str, Token] = Bounded(capacity)
         self._locks = KeyedLock()
         self._after_fork()
         renew_after_fork(self)
@@ -32,7 +31,7 @@ class MemoryStore:
     def _after_fork(self) -> None:
         self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
         # The parent has the same refresh tokens; presented by both, they would look stolen.
-        for key, token in self._tokens.items():
+        for key, token in list(self._tokens.items()):
             self._tokens[key] = token.without_refresh_token()
 
     def load(self, identity: Identity) -> Token | None:
@@ -54,7 +53,7 @@ class MemoryStore:
             token: The token.
         """
         with self._guard:
-            self._put(identity.key, token)
+            self._tokens[identity.key] = token
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
         """Puts a token in place of another one, if that is still there.
@@ -70,7 +69,7 @@ class MemoryStore:
         with self._guard:
             is_there = old.is_same(self._tokens.get(identity.key))
             if is_there:
-                self._put(identity.key, new)
+                self._tokens[identity.key] = new
             return is_there
 
     def delete(self, identity: Identity) -> None:
@@ -94,21 +93,15 @@ class MemoryStore:
         """
         return self._locks.hold(identity.key, timeout)
 
-    def _put(self, key: str, token: Token) -> None:
-        self._tokens[key] = token
-        self._tokens.move_to_end(key)
-        if len(self._tokens) > self._capacity:
-            self._tokens.popitem(last=False)
-
     def __repr__(self) -> str:
-        return f"MemoryStore({len(self._tokens)} of {self._capacity})"
+        return f"MemoryStore({len(self._tokens)} of {self._tokens.capacity})"
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         # Memory does not travel between processes: the default store becomes the default store
         # there, any other one an empty one.
         if self is _PROCESS_STORE:
             return (process_store, ())
-        return (type(self), (self._capacity,))
+        return (type(self), (self._tokens.capacity,))
 
 
 def process_store() -> MemoryStore:

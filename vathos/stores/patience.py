@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from vathos.errors import StoreError
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock
 
 __all__ = ["Patience", "Resting"]
 
@@ -36,11 +36,7 @@ class Patience:
         self.rest = rest
         self._clock = clock
         self._until: float | None = None  # written under _guard; a single read needs no lock
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _until
+        self._guard = ForkSafeLock()
 
     def run(self, work: Callable[[], T]) -> T:
         """Runs work on a thread of its own, and waits no longer than the deadline.
@@ -75,14 +71,14 @@ class Patience:
             raise self._failed(f"no answer within {self.deadline:g} s") from None
         if error is not None:
             raise self._failed(f"{type(error).__name__}: {error}") from error
-        with self._guard:
+        with self._guard.lock:
             self._until = None
         return outcome.result()
 
     def _may_try(self) -> bool:
         if self._until is None:
             return True
-        with self._guard:
+        with self._guard.lock:
             if self._until is not None and self._clock() < self._until:
                 return False
             # One tries, the others go on resting until it has succeeded.
@@ -90,6 +86,6 @@ class Patience:
             return True
 
     def _failed(self, why: str) -> StoreError:
-        with self._guard:
+        with self._guard.lock:
             self._until = self._clock() + self.rest
         return StoreError(f"{why}; not tried again for {self.rest:g} s")

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from vathos.errors import ConfigurationError
@@ -20,7 +19,7 @@ from vathos.stores.file import FileStore
 from vathos.stores.keyring import KeyringStore
 from vathos.stores.memory import process_store
 from vathos.stores.redis import RedisStore
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock
 
 __all__ = ["open_store"]
 
@@ -54,15 +53,11 @@ class _Opened:
 
     def __init__(self) -> None:
         self._stores: dict[str, TokenStore] = {}
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _stores
+        self._guard = ForkSafeLock()  # guards _stores
 
     def store_at(self, url: str) -> TokenStore:
         """Returns the store of a URL."""
-        with self._guard:
+        with self._guard.lock:
             if url not in self._stores:
                 self._stores[url] = _open(url)
             return self._stores[url]

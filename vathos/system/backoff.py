@@ -1,27 +1,22 @@
-"""Growing pauses: how long something that did not help is left alone."""
+"""Backoff: how long something that did not help is left alone, longer each time."""
 
 from __future__ import annotations
 
 import random
-import threading
-from collections import OrderedDict
 from collections.abc import Hashable
 
+from vathos.system.bounded import Bounded
 from vathos.system.clock import Instant
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock
 
-__all__ = ["Pauses"]
+__all__ = ["Backoff"]
 
 
-class Pauses:
-    """A pause for each name, twice as long each time in a row, up to a longest one.
+class Backoff:
+    """A pause for each name, in seconds: twice as long each time in a row, from first to longest.
 
-    Args:
-        first: Seconds of the first pause.
-        longest: Seconds of the longest pause.
-        jitter: Share of a pause that chance may take off, so that a fleet does not come back in
-            step.
-        capacity: How many names are remembered; beyond that the oldest is forgotten.
+    `jitter` is the share of a pause that chance may take off, so that a fleet does not come back
+    in step; beyond `capacity` names the oldest is forgotten.
     """
 
     def __init__(
@@ -35,57 +30,30 @@ class Pauses:
         self._first = first
         self._longest = longest
         self._jitter = jitter
-        self._capacity = capacity
-        self._pauses: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards changes of _pauses; a single read needs no lock
+        self._pauses: Bounded[Hashable, tuple[float, float]] = Bounded(capacity)
+        self._guard = ForkSafeLock()  # guards changes of _pauses; a single read needs no lock
 
     def left(self, name: Hashable, at: Instant) -> float:
-        """Tells how long a pause still lasts.
-
-        Args:
-            name: Whose pause.
-            at: The present moment.
-
-        Returns:
-            Seconds; zero if there is none.
-        """
+        """Returns the seconds that a pause still lasts; zero if there is none."""
         until, _ = self._pauses.get(name, (at.boot, 0.0))
         return max(until - at.boot, 0.0)
 
-    def lengthen(self, name: Hashable, at: Instant, at_least: float = 0.0) -> float:
-        """Starts the next pause, unless one is on.
+    def start(self, name: Hashable, at: Instant, at_least: float = 0.0) -> float:
+        """Starts the next pause and returns its seconds; zero if one is on.
 
-        Args:
-            name: Whose pause.
-            at: The present moment.
-            at_least: Seconds that the pause lasts at least.
-
-        Returns:
-            Seconds of the pause that was started; zero if one was on: of many threads that report
-            the same failure, one starts it.
+        Of many threads that report the same failure, one starts the pause.
         """
-        with self._guard:
+        with self._guard.lock:
             until, length = self._pauses.get(name, (at.boot, self._first / 2))
             if until > at.boot:
                 return 0.0
             length = min(length * 2, self._longest)
             pause = max(length * (1 - self._jitter * random.random()), at_least)  # noqa: S311 - jitter
             self._pauses[name] = (at.boot + pause, length)
-            self._pauses.move_to_end(name)
-            if len(self._pauses) > self._capacity:
-                self._pauses.popitem(last=False)
             return pause
 
-    def end(self, name: Hashable) -> None:
-        """Forgets a pause and how long it had become.
-
-        Args:
-            name: Whose pause.
-        """
+    def reset(self, name: Hashable) -> None:
+        """Forgets a pause and how long it had become."""
         if name in self._pauses:
-            with self._guard:
+            with self._guard.lock:
                 self._pauses.pop(name, None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
-__all__ = ["renew_after_fork"]
+__all__ = ["ForkSafeLock", "renew_after_fork"]
 
 
 class Forkable(Protocol):
-    """Something with state that does not survive a fork."""
+    """Something with state that does not survive a fork; `_after_fork` makes that state anew."""
 
     def _after_fork(self) -> None: ...
 
@@ -19,12 +20,27 @@ _objects: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 
 def renew_after_fork(thing: Forkable) -> None:
-    """Has an object's `_after_fork` called in each child that this process forks.
-
-    Args:
-        thing: The object; it may be collected as if it had never been named here.
-    """
+    """Has an object's `_after_fork` called in each forked child; the object is held weakly."""
     _objects.add(thing)
+
+
+class ForkSafeLock:
+    """A lock that is free in a forked child, whoever held it: `with self._guard.lock:`.
+
+    The lock is an attribute, as entering a lock written in Python could be interrupted half-way.
+    """
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        self.lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[ForkSafeLock], tuple[()]]:
+        return (ForkSafeLock, ())
 
 
 def _renew_all() -> None:

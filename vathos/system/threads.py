@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from vathos.system.forks import renew_after_fork
+from vathos.system.forks import ForkSafeLock, renew_after_fork
 from vathos.system.logs import logger
 
 __all__ = ["Background", "KeepWarm", "Warmable"]
@@ -19,11 +19,7 @@ class Background:
     """Runs one piece of work at a time on a daemon thread, which never delays interpreter exit."""
 
     def __init__(self) -> None:
-        self._after_fork()
-        renew_after_fork(self)
-
-    def _after_fork(self) -> None:
-        self._busy = threading.Lock()  # held while work is under way
+        self._busy = ForkSafeLock()  # held while work is under way
 
     def start(self, work: Callable[[], object]) -> bool:
         """Starts the work, unless some is under way.
@@ -34,7 +30,7 @@ class Background:
         Returns:
             Whether it was started.
         """
-        busy = self._busy
+        busy = self._busy.lock
         if not busy.acquire(blocking=False):
             return False
 
@@ -52,9 +48,6 @@ class Background:
             busy.release()
             return False
         return True
-
-    def __reduce__(self) -> tuple[type[Background], tuple[()]]:
-        return (Background, ())
 
 
 class Warmable(Protocol):
