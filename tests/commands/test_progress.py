@@ -52,42 +52,32 @@ def shown(stream: io.StringIO, step: float, total: int | None, **options: object
     return stream.getvalue()
 
 
-@pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no rich."""
+def test_nothing_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rich no progress is shown, and the transfer is not disturbed."""
     monkeypatch.setitem(sys.modules, "rich", None)
     monkeypatch.setenv("TERM", "xterm")
+    assert shown(Terminal(), 1, 1_000_000) == ""
 
 
-def test_line_without_rich(plain: None) -> None:
-    """Without rich a line is redrawn, and taken away at the end."""
-    lines = shown(Terminal(), 0.5, 1_000_000).split("\r")
-    assert lines == [
-        "",
-        "sent 250.0 kB of 1.0 MB, 25%, 500.0 kB/s\x1b[K",
-        "sent 500.0 kB of 1.0 MB, 50%, 500.0 kB/s\x1b[K",
-        "sent 750.0 kB of 1.0 MB, 75%, 500.0 kB/s\x1b[K",
-        "sent 1.0 MB of 1.0 MB, 100%, 500.0 kB/s\x1b[K",
-        "\x1b[K",
-    ]
+def test_length_need_not_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer of unknown length shows how many bytes are through."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "250.0/? kB" in shown(Terminal(), 1, None)
 
 
-def test_line_of_unknown_length(plain: None) -> None:
-    """Where the length is not known it is left out."""
-    assert "sent 250.0 kB, 500.0 kB/s\x1b[K" in shown(Terminal(), 0.5, None)
-
-
-def test_moment_is_not_shown(plain: None) -> None:
-    """What takes less than half a second shows nothing; then it is not redrawn all the time."""
+def test_moment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer of less than half a second shows nothing; a longer one is not always redrawn."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm")
     assert shown(Terminal(), 0.1, None) == ""
-    assert shown(Terminal(), 0.15, None).count("sent") == 1
+    text = shown(Terminal(), 0.15, None)
+    assert "1.0/? MB" in text
+    assert "750.0/? kB" not in text
 
 
-@pytest.mark.parametrize("rich", [True, False])
-def test_nothing_without_a_terminal(monkeypatch: pytest.MonkeyPatch, rich: bool) -> None:
+def test_nothing_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is shown in a file, on a dumb terminal, to those who want none, and beside a body."""
-    if not rich:
-        monkeypatch.setitem(sys.modules, "rich", None)
     monkeypatch.setenv("TERM", "xterm")
     assert shown(io.StringIO(), 1, None) == ""
     assert shown(Terminal(), 1, None, is_wanted=False) == ""

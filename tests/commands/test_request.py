@@ -250,8 +250,8 @@ def test_foreign_url_is_refused(vathos: Driver, base: str) -> None:
         done = vathos("request", f"{api.url}/x", **environ)
         assert done == (
             *(Exit.UNSAFE, ""),
-            f"vathos: the token is for {known} and does not go to {api.url}; "
-            f"if that is the API, say so with --base-url {api.url}\n",
+            f"vathos: the token is for {known} and is not sent to {api.url}; "
+            f"if that is your API, use --base-url {api.url}\n",
         )
         assert (vathos.server.count(), api.asked) == (0, [])
         allowed = vathos("request", f"{api.url}/x", "--base-url", api.url, **environ)
@@ -293,9 +293,9 @@ HEADER = "must be a name, a colon and a value of Latin-1 text"
         (["hunter2", "x"], f"argument METHOD: {OTHER}"),
         (["G3T", "x"], f"argument METHOD: {OTHER}"),
         (["GET/1.1", "x"], f"argument METHOD: {OTHER}"),
-        (["POST"], "argument URL-OR-PATH: is missing behind the method"),
-        (["GET", "POST"], "argument URL-OR-PATH: is missing behind the method"),
-        (["GET", ""], "argument URL-OR-PATH: is empty; a / asks for the base URL itself"),
+        (["POST"], "argument URL-OR-PATH: is missing after the method"),
+        (["GET", "POST"], "argument URL-OR-PATH: is missing after the method"),
+        (["GET", ""], "argument URL-OR-PATH: is empty; use / for the base URL itself"),
         (["GET", "x", "hunter2"], "too many arguments"),
         (["-X", "POST", "x"], "unknown option -X"),
         (["-q", "hunter2", "x"], f"argument -q/--query: {PAIR}"),
@@ -309,7 +309,7 @@ HEADER = "must be a name, a colon and a value of Latin-1 text"
         (["-H", "X: hunter2 €", "x"], f"argument -H/--header: {HEADER}"),
         (
             ["-H", "authorization: Bearer hunter2", "x"],
-            "argument -H/--header: authorization cannot be set, it is what carries the token",
+            "argument -H/--header: authorization cannot be set, it carries the token",
         ),
         (
             ["-H", "Content-Length: 1", "x"],
@@ -332,7 +332,9 @@ def test_usage(vathos: Driver, arguments: list[str], message: str) -> None:
     assert done == (Exit.USAGE, "", f"vathos request: {message}{HELP}")
 
 
-URL_FORM = "a URL must start with https:// or http://, a path whose first part has a colon with /"
+URL_FORM = (
+    "a URL must start with https:// or http://, and a path with a colon in its first part with /"
+)
 BODIES = "each make a body; only one can be sent"
 NONE = "the file none cannot be read: No such file or directory"
 TWICE = "is given more than once; only one body can be sent"
@@ -350,13 +352,13 @@ TWICE = "is given more than once; only one body can be sent"
         (["x", "-H", "A: b", "-H", "a: c"], "the header a is given more than once"),
         (
             ["x", "-F", "a=1", "-H", "content-type: text/plain"],
-            "-F makes its own Content-Type; leave out that of -H",
+            "-F sets its own Content-Type; leave out the one of -H",
         ),
         (["x", "-f", "a=@-", "-f", "b=@-"], "standard input can be read only once"),
         (["x", "-d", "@-", "--client-secret-file", "-"], "standard input can be read only once"),
         (["POST", "x", "--paginate"], "--paginate is for GET without a body"),
         (["x", "-d", "a", "--paginate"], "--paginate is for GET without a body"),
-        (["x", "--silent", "-o", "f"], "--silent leaves nothing for -o to write"),
+        (["x", "--silent", "-o", "f"], "--silent prints no body, so -o has nothing to write"),
         (["ftp://x/hunter2"], URL_FORM),
         (["localhost:8080/hunter2"], URL_FORM),
         (["robots:list"], URL_FORM),
@@ -374,7 +376,7 @@ TWICE = "is given more than once; only one body can be sent"
         (["x", "-F", "a=@none"], f"-F: {NONE}"),
         (["x", "-f", "a=@none"], f"-f: {NONE}"),
         (["x", "-d", "@/"], "-d: the file / cannot be read: Is a directory"),
-        (["x", "-d", "@"], "-d: there is no file name behind the @"),
+        (["x", "-d", "@"], "-d: the file name after the @ is missing"),
     ],
 )
 def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], message: str) -> None:

@@ -250,14 +250,18 @@ def test_links_are_found_as_they_may_be_written(vathos: Driver) -> None:
 @pytest.mark.parametrize(
     ("link", "status", "said"),
     [
-        ("<{}/a>; rel=next", Exit.UNREACHABLE, "the API names a next page that was read before"),
-        ("<ftp://x/>; rel=next", Exit.UNREACHABLE, "the API names a next page that is no URL"),
-        ("<http://[x/>; rel=next", Exit.UNREACHABLE, "the API names a next page that is no URL"),
+        ("<{}/a>; rel=next", Exit.UNREACHABLE, "the API's next page was already read"),
+        ("<ftp://x/>; rel=next", Exit.UNREACHABLE, "the API's link to the next page is not a URL"),
+        (
+            "<http://[x/>; rel=next",
+            Exit.UNREACHABLE,
+            "the API's link to the next page is not a URL",
+        ),
         (
             "<https://evil.invalid/>; rel=next",
             Exit.UNSAFE,
-            "the API names a next page at https://evil.invalid; it was not asked for, as the token "
-            "is for {}",
+            "the API's next page is at https://evil.invalid; it was not requested, as the token is "
+            "for {} only",
         ),
     ],
 )

@@ -14,9 +14,8 @@ import urllib3
 
 from vathos.commands.fresh_token import obtain, store_of
 from vathos.commands.plain import plain
-from vathos.commands.request.body import Body
+from vathos.commands.request.body import Body, Stream
 from vathos.commands.request.progress import Meter
-from vathos.commands.request.streams import Stream
 from vathos.commands.stored_token import Wish, in_file_store
 from vathos.config.settings import Settings
 from vathos.errors import VathosError

@@ -1,14 +1,15 @@
-"""Make one API call, with a token that works.
+"""Make one API call with a valid token.
 
-METHOD is GET, or POST if there is a body. A path goes below the base URL. A whole URL must have the
-base URL's scheme, host and port, as the token goes nowhere else: --base-url names another API.
+METHOD defaults to GET, or to POST if there is a body. A path is added to the base URL. A full URL
+must have the base URL's scheme, host and port, as the token is sent nowhere else; use --base-url
+for another API.
 
-The body of the answer goes to standard output as it came, all else to standard error. If the API
+The response body goes to standard output unchanged, everything else to standard error. If the API
 answers 400 or more, the exit status is 22.
 
-DATA is the data itself, or @FILE for what is in a file, or @- for standard input. A VALUE of -f is
-JSON if it can be read as such (5, true, null, [1], "5"), else text; key=@FILE is the text of a
-file. A VALUE of -F is text, or @FILE for a file.
+DATA is the data itself, @FILE for the content of a file, or @- for standard input. With -f, a VALUE
+that is valid JSON (5, true, null, [1], "5") is sent as JSON, any other as text; KEY=@FILE is the
+text of a file. With -F, a VALUE is text, or @FILE for a file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = ["add_arguments", "run"]
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _OURS = {
-    "authorization": "it is what carries the token",
+    "authorization": "it carries the token",
     "content-length": "it follows from the body",
     "host": "it follows from the URL",
     "transfer-encoding": "it follows from the body",
@@ -38,51 +39,42 @@ _OURS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
+    """Adds the options of `vathos request`."""
     parser.add_argument(
         "method", nargs="?", type=_method, metavar="METHOD", help=", ".join(_METHODS)
     )
-    parser.add_argument("url", type=_url, metavar="URL-OR-PATH", help="what to ask for")
-    sent = parser.add_argument_group("what is sent")
+    parser.add_argument(
+        "url", type=_url, metavar="URL-OR-PATH", help="path below the base URL, or full URL"
+    )
+    sent = parser.add_argument_group("request")
     for names, kind, metavar, about in (
         (("-H", "--header"), _header, "'NAME: VALUE'", "header field"),
-        (("-q", "--query"), _pair, "KEY=VALUE", "parameter for the query of the URL"),
-        (("-d", "--data"), str, "DATA", "body as it is, with no Content-Type but that of -H"),
-        (("--json",), str, "DATA", "body of JSON, which is checked first"),
-        (("-f", "--field"), _pair, "KEY=VALUE", "member of a body that is a JSON object"),
-        (("-F", "--form"), _pair, "NAME=VALUE", "field or file of a form (multipart/form-data)"),
+        (("-q", "--query"), _pair, "KEY=VALUE", "query parameter"),
+        (("-d", "--data"), str, "DATA", "body, sent unchanged; set its Content-Type with -H"),
+        (("--json",), str, "DATA", "JSON body, checked before it is sent"),
+        (("-f", "--field"), _pair, "KEY=VALUE", "field of a JSON object"),
+        (("-F", "--form"), _pair, "NAME=VALUE", "form field or file (multipart/form-data)"),
     ):
         sent.add_argument(
             *names, action="append", default=[], type=kind, metavar=metavar, help=about
         )
-    received = parser.add_argument_group("what comes back")
+    received = parser.add_argument_group("response")
     received.add_argument(
-        "-o", "--output", metavar="FILE", help="file for the body, replaced once all of it is there"
+        "-o", "--output", metavar="FILE", help="write the body to FILE, once it is complete"
     )
     for names, about in (
-        (("-i", "--include"), "print status line and header fields before the body"),
-        (("--silent",), "print no body and no progress"),
-        (("--paginate",), "follow the Link header to the next pages, and print all"),
-        (("--no-fail",), "take an answer of 400 or more for a success"),
-        (("--no-replay",), "take 401 for an answer: do not ask again with another token"),
+        (("-i", "--include"), "print the status line and headers before the body"),
+        (("--silent",), "print neither body nor progress"),
+        (("--paginate",), "follow the Link header, and print all pages"),
+        (("--no-fail",), "exit with 0 even if the API answers 400 or more"),
+        (("--no-replay",), "return a 401 as is; do not retry"),
     ):
         received.add_argument(*names, action="store_true", help=about)
     add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
+    """Makes the call that the options describe."""
     _check(options)
     settings = settings_of(options)
     url = _absolute(options.url, settings)
@@ -92,37 +84,34 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace, settings: Settings, url: str, body: Body) -> None:
-    """Makes the call, and where that is wished those for the pages that follow."""
-    from vathos.commands.fresh_token import listen  # noqa: PLC0415 - as above
-    from vathos.commands.request.call import Caller, session_of  # noqa: PLC0415 - the HTTP library
-    from vathos.commands.request.paging import Pages  # noqa: PLC0415 - as above
-    from vathos.commands.request.progress import Meter  # noqa: PLC0415 - as above
-    from vathos.commands.request.response import Receiver, opened  # noqa: PLC0415 - as above
+    """Makes the call, and with --paginate those for the following pages."""
+    from vathos.commands.fresh_token import listen  # noqa: PLC0415 - needs the HTTP library
+    from vathos.commands.request import call, progress, response  # noqa: PLC0415 - they need it too
 
     listen(options)
     method = options.method or ("GET" if body.data is None else "POST")
-    meter = Meter(sys.stderr, is_wanted=not (options.silent or options.verbose))
+    meter = progress.Meter(sys.stderr, is_wanted=not (options.silent or options.verbose))
     with (
-        opened(options.output) as target,
-        session_of(settings, replay=not options.no_replay) as session,
+        response.opened(options.output) as target,
+        call.session_of(settings, replay=not options.no_replay) as session,
     ):
-        caller = Caller(session, method, dict(options.header), meter)
-        receiver = Receiver(caller, options, target, meter)
-        pages = Pages(caller.origin)
+        caller = call.Caller(session, method, dict(options.header), meter)
+        receiver = response.Receiver(caller, options, target, meter)
+        pages = response.Pages(caller.origin)
         query, following = options.query, url
         try:
             while following:
-                with caller.answered(following, query, body) as response:
-                    receiver.take(response)
-                    following = pages.after(following, response) if options.paginate else ""
-                query = ()  # the links have theirs
+                with caller.answered(following, query, body) as answer:
+                    receiver.take(answer)
+                    following = pages.after(following, answer) if options.paginate else ""
+                query = ()  # the links have their own
         finally:
             if options.paginate:
                 print(f"vathos: {pages.read}", file=sys.stderr)
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuses options that make no sense together."""
+    """Refuses options that contradict each other."""
     bodies = {"-d": options.data, "--json": options.json, "-f": options.field, "-F": options.form}
     given = [name for name, values in bodies.items() if values]
     if len(given) > 1:
@@ -141,15 +130,15 @@ def _check(options: argparse.Namespace) -> None:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise CommandError(Exit.USAGE, f"the header {twice} is given more than once")
     if options.form and "content-type" in names:
-        raise CommandError(Exit.USAGE, "-F makes its own Content-Type; leave out that of -H")
+        raise CommandError(Exit.USAGE, "-F sets its own Content-Type; leave out the one of -H")
     if options.paginate and (given or options.method not in {None, "GET"}):
         raise CommandError(Exit.USAGE, "--paginate is for GET without a body")
     if options.silent and options.output is not None:
-        raise CommandError(Exit.USAGE, "--silent leaves nothing for -o to write")
+        raise CommandError(Exit.USAGE, "--silent prints no body, so -o has nothing to write")
 
 
 def _absolute(url: str, settings: Settings) -> str:
-    """Puts a path below the base URL, and refuses a URL to which the token must not go."""
+    """Puts a path below the base URL; refuses a URL of another origin."""
     if not is_absolute(url):
         return join(settings.base_url, url)
     try:
@@ -160,7 +149,8 @@ def _absolute(url: str, settings: Settings) -> str:
     if origin is None:
         raise CommandError(
             Exit.USAGE,
-            "a URL must start with https:// or http://, a path whose first part has a colon with /",
+            "a URL must start with https:// or http://, and a path with a colon in its first part "
+            "with /",
         )
     if user:
         raise CommandError(
@@ -169,8 +159,8 @@ def _absolute(url: str, settings: Settings) -> str:
     if origin != (allowed := origin_of(settings.base_url)):
         raise CommandError(
             Exit.UNSAFE,
-            f"the token is for {allowed} and does not go to {origin}; "
-            f"if that is the API, say so with --base-url {origin}",
+            f"the token is for {allowed} and is not sent to {origin}; "
+            f"if that is your API, use --base-url {origin}",
         )
     return url
 
@@ -183,9 +173,9 @@ def _method(text: str) -> str:
 
 def _url(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; a / asks for the base URL itself")
+        raise argparse.ArgumentTypeError("is empty; use / for the base URL itself")
     if text in _METHODS:
-        raise argparse.ArgumentTypeError("is missing behind the method")
+        raise argparse.ArgumentTypeError("is missing after the method")
     return text
 
 

@@ -1,7 +1,4 @@
-"""How far a transfer is, on a terminal: a bar by rich (the extra `cli`), else a line.
-
-Both obey `NO_COLOR` (no-color.org), and show nothing where `TERM` is `dumb`.
-"""
+"""Shows how far a transfer is: a bar by rich (the extra `cli`), on a terminal only."""
 
 from __future__ import annotations
 
@@ -16,18 +13,10 @@ __all__ = ["Meter"]
 
 _DELAY = 0.5
 _FRAME = 0.1
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_THOUSAND = 1000
 
 
 class Meter:
-    """Shows transfers that take more than a moment, and nothing of the others.
-
-    Args:
-        stream: Where to; nothing is shown where that is no terminal.
-        is_wanted: Whether anything is to be shown at all.
-        clock: Reads the present moment in seconds.
-    """
+    """Shows a bar for transfers that take longer than a moment; nothing without rich."""
 
     def __init__(
         self,
@@ -44,22 +33,16 @@ class Meter:
     def shown(
         self, what: str, total: int | None, beside: BinaryIO | None = None
     ) -> Iterator[Callable[[int], None]]:
-        """Shows a transfer while a block runs.
+        """Shows a transfer during a block, unless the body itself goes to a terminal.
 
-        Args:
-            what: What is done, such as `sent`.
-            total: Number of bytes, if it is known.
-            beside: What is written meanwhile; if that is a terminal, it is all that is shown.
-
-        Yields:
-            What to call with the number of bytes that are through.
+        Yields what to call with the number of bytes transferred so far.
         """
         if not self._is_live or (beside is not None and beside.isatty()):
             yield lambda _: None
             return
-        begun = drawn = self._clock()
+        drawn = self._clock()
         with contextlib.ExitStack() as stack:
-            draw: Callable[[int, float], object] | None = None
+            draw: Callable[[int], object] | None = None
 
             def show(at: int) -> None:
                 nonlocal draw, drawn
@@ -67,58 +50,28 @@ class Meter:
                 if moment - drawn < (_FRAME if draw else _DELAY):
                     return
                 drawn = moment
-                draw = draw or stack.enter_context(self._drawn(what, total))
-                draw(at, moment - begun)
+                draw = draw or stack.enter_context(_bar(self._stream, what, total))
+                draw(at)
 
             yield show
 
-    def _drawn(self, what: str, total: int | None) -> Any:
-        try:
-            return _bar(self._stream, what, total)
-        except ImportError:
-            return _line(Screen(self._stream), what, total)
-
 
 @contextlib.contextmanager
-def _line(screen: Screen, what: str, total: int | None) -> Iterator[Callable[[int, float], None]]:
-    def draw(at: int, seconds: float) -> None:
-        of = f" of {_size(total)}, {at / total:.0%}" if total else ""
-        screen.status(f"{what} {_size(at)}{of}, {_size(at / seconds)}/s")
-
+def _bar(stream: TextIO, what: str, total: int | None) -> Iterator[Callable[[int], object]]:
     try:
-        yield draw
-    finally:
-        screen.wipe()
-
-
-def _bar(stream: TextIO, what: str, total: int | None) -> Any:
-    from rich import progress  # noqa: PLC0415 - the extra cli brings it
-    from rich.console import Console  # noqa: PLC0415
-
-    bar = progress.Progress(
+        from rich import progress  # noqa: PLC0415 - the extra cli brings it
+        from rich.console import Console  # noqa: PLC0415 - the extra cli brings it
+    except ImportError:
+        yield lambda _: None
+        return
+    columns: list[Any] = [progress.BarColumn(), progress.DownloadColumn()]
+    columns += [progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
+    with progress.Progress(
         "{task.description}",
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
+        *columns,
         console=Console(file=stream),
         transient=True,
-        auto_refresh=False,  # by whoever transfers; there is no thread to be stopped
-    )
-    task = bar.add_task(what, total=total)
-
-    @contextlib.contextmanager
-    def drawn() -> Iterator[Callable[[int, float], None]]:
-        with bar:
-            yield lambda at, _: bar.update(task, completed=at, refresh=True)
-
-    return drawn()
-
-
-def _size(count: float) -> str:
-    """Writes a number of bytes as people do."""
-    unit = 0
-    while count >= _THOUSAND and unit < len(_UNITS) - 1:
-        count /= _THOUSAND
-        unit += 1
-    return f"{count:.{1 if unit else 0}f} {_UNITS[unit]}"
+        auto_refresh=False,  # no thread that would have to be stopped
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda at: bar.update(task, completed=at, refresh=True)

@@ -1,4 +1,4 @@
-"""What comes back of `vathos request`: the head and the body, as they came, and where they go."""
+"""What `vathos request` receives: head and body as they came, where they go, and the next page."""
 
 from __future__ import annotations
 
@@ -9,42 +9,34 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
 
 import requests
 
 from vathos.commands.request.call import Caller, refusal
 from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
+from vathos.oauth.urls import Origin, receiver_of
 from vathos.system.files import replacing
 
-__all__ = ["Receiver", "head_of", "length_of", "opened", "pieces_of"]
+__all__ = ["Pages", "Receiver", "head_of", "length_of", "opened", "pieces_of"]
 
 _ERROR = 400
-
 _PIECE = 1 << 16
 _VERSIONS = {10: "1.0", 11: "1.1", 20: "2"}
 _EVERYBODY = 0o666
 
+_parse_header_links: Any = requests.utils.parse_header_links  # not typed where it is defined
+
 
 @contextlib.contextmanager
 def opened(path: str | None) -> Iterator[BinaryIO]:
-    """Opens what a body is written to, before anything is sent.
-
-    Args:
-        path: A file, which is replaced only by all of the body; a device or a pipe; `-` or `None`
-            for standard output.
-
-    Yields:
-        Where to write.
-
-    Raises:
-        CommandError: If it cannot be written.
-    """
+    """Opens the output before anything is sent; a file is replaced once the body is complete."""
     if path in {None, "-"}:
         yield sys.stdout.buffer
         return
-    # Only what opening says is about the file: the body may fail for other reasons.
+    # Only the errors of opening concern the file: the body may fail for other reasons.
     with contextlib.ExitStack() as stack:
         try:
             target = stack.enter_context(_target(Path(os.path.realpath(str(path)))))
@@ -58,7 +50,7 @@ def opened(path: str | None) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def _target(path: Path) -> Iterator[BinaryIO]:
     mode = path.stat().st_mode if path.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):
+    if mode is not None and not stat.S_ISREG(mode):  # a device or a pipe cannot be replaced
         with path.open("wb") as target:
             yield target
         return
@@ -69,14 +61,7 @@ def _target(path: Path) -> Iterator[BinaryIO]:
 
 
 class Receiver:
-    """Passes answers on to where they are to go.
-
-    Args:
-        caller: Who asked.
-        options: The options of the command.
-        target: Where bodies go.
-        meter: Shows how far a download is.
-    """
+    """Writes answers to the output that was chosen."""
 
     def __init__(self, caller: Caller, options: Namespace, target: BinaryIO, meter: Meter) -> None:
         self._caller = caller
@@ -85,14 +70,7 @@ class Receiver:
         self._meter = meter
 
     def take(self, response: requests.Response) -> None:
-        """Takes an answer; the body of a refusal never gets into a file.
-
-        Args:
-            response: The answer, its body not yet read.
-
-        Raises:
-            CommandError: If the API refused, or the body broke off.
-        """
+        """Writes an answer; the body of a refusal goes to standard output, never to a file."""
         options, output = self._options, sys.stdout.buffer
         is_refused = response.status_code >= _ERROR and not options.no_fail
         if options.include:
@@ -118,14 +96,7 @@ class Receiver:
 
 
 def head_of(response: requests.Response) -> bytes:
-    """Writes the status line and the header fields, as they came.
-
-    Args:
-        response: The answer.
-
-    Returns:
-        Lines up to and with the empty one.
-    """
+    """Returns the status line and the header fields as they came, and the empty line."""
     version = _VERSIONS.get(response.raw.version, "1.1")
     lines = [f"HTTP/{version} {response.status_code} {response.reason or ''}".rstrip()]
     lines += [f"{name}: {value}" for name, value in response.raw.headers.items()]
@@ -133,14 +104,7 @@ def head_of(response: requests.Response) -> bytes:
 
 
 def length_of(response: requests.Response) -> int | None:
-    """Tells how long the body is.
-
-    Args:
-        response: The answer.
-
-    Returns:
-        Number of bytes, or `None` if only its end tells.
-    """
+    """Returns how many bytes the body has, or `None` if the answer does not say."""
     if response.request.method == "HEAD" or response.status_code in {204, 304}:
         return 0
     length = response.headers.get("Content-Length", "")
@@ -149,18 +113,7 @@ def length_of(response: requests.Response) -> int | None:
 
 
 def pieces_of(response: requests.Response, watch: Callable[[int], object]) -> Iterator[bytes]:
-    """Reads the body as it came: compressed, if the API compresses it unasked.
-
-    Args:
-        response: The answer.
-        watch: Called with the number of bytes that were read so far.
-
-    Yields:
-        The body, piece by piece.
-
-    Raises:
-        requests.ConnectionError: If it broke off.
-    """
+    """Reads the body as it came, still compressed if the API compressed it unasked."""
     count, length = 0, length_of(response)
     for piece in response.raw.stream(_PIECE, decode_content=False):
         count += len(piece)
@@ -168,3 +121,48 @@ def pieces_of(response: requests.Response, watch: Callable[[int], object]) -> It
         yield piece
     if length is not None and count < length:  # urllib3 looks only since version 2
         raise requests.ConnectionError(f"{length - count} bytes are missing")
+
+
+class Pages:
+    """Finds the next page by the `Link` header (RFC 8288); the token goes to one origin only."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._urls: set[str] = set()
+        self._count = 0
+
+    @property
+    def read(self) -> str:
+        """How many pages were read, in words."""
+        return f"{self._count} page" if self._count == 1 else f"{self._count} pages"
+
+    def after(self, url: str, response: requests.Response) -> str:
+        """Returns the URL of the page after this one, empty after the last."""
+        self._count += 1
+        self._urls |= {url, response.url}
+        target = _next(response.headers.get("Link", ""))
+        if not target:
+            return ""
+        try:
+            following = urljoin(response.url, target)
+            origin = receiver_of(following)
+        except ValueError:
+            origin = None
+        if origin is None:
+            raise CommandError(Exit.UNREACHABLE, "the API's link to the next page is not a URL")
+        if origin != self._origin:
+            raise CommandError(
+                Exit.UNSAFE,
+                f"the API's next page is at {origin}; it was not requested, as the token is for "
+                f"{self._origin} only",
+            )
+        if following in self._urls:
+            raise CommandError(Exit.UNREACHABLE, "the API's next page was already read")
+        return following
+
+
+def _next(header: str) -> str:
+    for link in _parse_header_links(header) if header else ():
+        if "next" in link.get("rel", "").lower().split():
+            return str(link["url"])
+    return ""
