@@ -97,7 +97,7 @@ class Party:
         # No locks here: a forked child might find them locked.
         self._begun: dict[int, float] = {}
         self._renewed_at = 0.0
-        self._ledger = broken._ledger
+        self._server = broken
         call(self.session, 0)
         call(self.twin, 0)
 
@@ -130,11 +130,11 @@ class Party:
         """Tells whether a token may die now without hitting a call that is already being replayed.
 
         A call is replayed once: with a token that died too, it ends with 401. So the newest token
-        must be at hand, and each call must have begun since. The server's ledger must be locked.
+        must be at hand, and each call must have begun since. The server must be locked.
         """
         assert self.session._source is not None
         at_hand = self.session._source.state().token
-        tokens = self._ledger._access.values()
+        tokens = self._server.tokens()
         newest = next((t.value for t in reversed(tokens) if t.username == self.name), None)
         begun = list(self._begun.values())
         return (

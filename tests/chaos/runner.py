@@ -127,15 +127,7 @@ def _tidy(report: Report, server: AuthorizationServer) -> None:
     report.reused += server.reuse_events
     report.without_token += server.api.unauthenticated
     server.forget_requests()
-    ledger = server._ledger
-    with ledger.lock:
-        at = server.now()
-        dead = [t.value for t in ledger._access.values() if t.state(at) != "live"]
-        ended = [t.value for t in ledger._refresh.values() if t.session not in ledger._sessions]
-        for token in dead:
-            del ledger._access[token], ledger._numbers[token]
-        for token in ended:
-            del ledger._refresh[token], ledger._numbers[token]
+    server.forget_ended_tokens()
 
 
 def _collect(report: Report, parties: Sequence[Party], schedule: Schedule) -> None:

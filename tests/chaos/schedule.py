@@ -77,7 +77,7 @@ class Schedule:
 
     def _was_met(self, seconds: float) -> bool:
         """Waits until a token request has run into the fault that is queued."""
-        return _comes_true(lambda: not self._server._realm.faults._entries["token"], seconds)
+        return _comes_true(lambda: not self._server.waiting_faults(), seconds)
 
     def _requests(self) -> int:
         return sum(party.session.stats().token_requests for party in self._parties)
@@ -95,7 +95,7 @@ class Schedule:
         self.injected["tokens revoked"] += self._kill("tokens revoked")
 
     def _killed(self, kind: str) -> bool:
-        with self._server._ledger.lock:
+        with self._server.locked():
             if not all(party.is_calm() for party in self._parties):
                 return False
             if kind == TEN_MINUTES:

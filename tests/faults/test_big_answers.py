@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.helpers import python
 from tests.wire import Connection, Wire
-from vathos.testing.bomb import gzip_bomb
+from vathos.testing import Fault
 
 MIB = 1 << 20
 WORDS = {
@@ -54,10 +54,12 @@ print(json.dumps({"said": said, "grown": peak() - before}))
 
 def _bodies() -> dict[str, tuple[bytes, int, str]]:
     """The answers: what is repeated, how often, and a header line."""
+    bomb = Fault.gzip_bomb(512 * MIB).answer
+    assert bomb is not None
     token = b'{"access_token": "t", "token_type": "Bearer", "expires_in": %s}'
     return {
         "small": (token % b"300", 1, ""),
-        "bomb": (gzip_bomb(512 * MIB), 1, "Content-Encoding: gzip\r\n"),
+        "bomb": (bomb.content, 1, "Content-Encoding: gzip\r\n"),
         "flood": (b"x" * MIB, 100, ""),
         "deep": (b"[" * 100_000, 1, ""),
         "digits": (token % (b"9" * 5000), 1, ""),

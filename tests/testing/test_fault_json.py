@@ -62,7 +62,7 @@ FIELDS = "an object of header fields"
 MISTAKES: list[tuple[object, str]] = [
     (None, "fault must be an object"),
     ([], "fault must be an object"),
-    ({}, 'fault: it says nothing; an example is {"status": 503}'),
+    ({}, 'fault: it is empty; an example is {"status": 503}'),
     ({"statu": 503}, "fault: unknown name 'statu' (did you mean 'status'?)"),
     ({"status": 199}, "fault: status must be a status code from 200 to 599"),
     ({"status": True}, "fault: status must be a status code from 200 to 599"),
@@ -91,10 +91,10 @@ MISTAKES: list[tuple[object, str]] = [
     ({"body": 1}, "fault: body must be text"),
     ({"retry_after": 1}, "fault: retry_after goes with body or status"),
     ({"delay": 1, "reset": True}, "fault: reset goes with drop"),
-    ({"html": True, "hang": True}, "fault: html and hang are two answers; give one"),
+    ({"html": True, "hang": True}, "fault: html and hang are two responses; give one"),
     (
         {"json": 1, "status": 400, "redirect": "/"},
-        "fault: json and redirect are two answers; give one",
+        "fault: json and redirect are two responses; give one",
     ),
 ]
 

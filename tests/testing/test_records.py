@@ -17,7 +17,8 @@ from tests.testing.plain import (
     send,
     service,
 )
-from vathos.testing import AuthorizationServer, Fault, User
+from vathos.testing import AuthorizationServer, Client, Fault, User
+from vathos.testing.tokens import RefreshToken
 
 
 def test_token_request_is_described(server: AuthorizationServer) -> None:
@@ -99,17 +100,25 @@ def test_forgotten_requests_are_not_counted(server: AuthorizationServer) -> None
     assert len(server.issued) == 3
 
 
-def test_request_forgotten_while_it_waits_stays_forgotten(server: AuthorizationServer) -> None:
-    """The answer to a forgotten request does not bring its record back."""
-    original = server._realm.answer
+def test_request_forgotten_while_it_waits_stays_forgotten() -> None:
+    """The response to a forgotten request does not bring its record back."""
+    told: list[object] = []
 
-    def forgetful(case: object) -> object:
-        server.forget_requests()
-        return original(case)  # type: ignore[arg-type]
+    def forgetful_clock() -> float:
+        nonlocal waiting
+        if waiting and server.requests:
+            waiting = False
+            server.forget_requests()
+        return 1000.0
 
-    server._realm.answer = forgetful  # type: ignore[method-assign, assignment]
-    assert service(server).status_code == 200
-    assert server.requests == ()
+    waiting = False
+    with AuthorizationServer(clock=forgetful_clock, on_request=told.append) as server:
+        waiting = True
+        assert service(server).status_code == 200
+        assert not waiting
+        assert (server.requests, told) == ((), [])
+        service(server)
+        assert [each.number for each in server.requests] == [2]
 
 
 def test_no_record_holds_a_secret(server: AuthorizationServer) -> None:
@@ -144,14 +153,13 @@ def test_encoded_secrets_are_found_too() -> None:
 def test_values_show_no_secret(server: AuthorizationServer) -> None:
     """Clients, users, sessions and the ledger's values have no secret in their string form."""
     answer = login(server).json()
-    ledger = server._ledger
     shown = repr(
         [
-            server._accounts.client("robot"),
-            server._accounts.user("ada"),
+            Client("robot", server.client_secret),
+            User("ada", server.password),
             server.sessions,
-            ledger.access_token(answer["access_token"]),
-            ledger.refresh_token(answer["refresh_token"]),
+            server.tokens(),
+            RefreshToken(answer["refresh_token"], 1, 1, "robot", "ada", ()),
             Fault.json({"access_token": "canary-token"}),
         ]
     )

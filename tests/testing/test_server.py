@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -162,13 +161,3 @@ def test_one_refresh_token_is_spent_once(server: AuthorizationServer) -> None:
     assert sorted(statuses) == [200, *[400] * 15]  # type: ignore[type-var]
     assert server.reuse_events == 1
     assert server.sessions == ()
-
-
-def test_connection_that_comes_while_closing_is_dropped(server: AuthorizationServer) -> None:
-    """A worker that starts when the server is closing serves nobody."""
-    listener = server._listener
-    server.close()
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        listener._work(theirs, None)
-        assert ours.recv(1) == b""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vathos.testing.ledger import Ledger
-from vathos.testing.messages import Answer, Request
-from vathos.testing.records import Bearer, RecordedRequest, Records
+from vathos.testing.messages import Request, Response
+from vathos.testing.records import PresentedToken, RecordedRequest, Records
 from vathos.testing.tokens import AccessToken
 from vathos.testing.urls import Urls
 
@@ -82,7 +82,7 @@ class ProtectedApi:
         """
         self._requirements = (*self._requirements, _Requirement(path_prefix, scope))
 
-    def bearer(self, request: Request) -> Bearer:
+    def presented(self, request: Request) -> PresentedToken:
         """Tells what is known of the token of a request, dead or alive.
 
         Args:
@@ -92,9 +92,11 @@ class ProtectedApi:
             Number, client and user; all `None` if the token is unknown.
         """
         token = self._ledger.access_token(request.bearer_token)
-        return Bearer(token.number, token.client_id, token.username) if token else Bearer()
+        if token is None:
+            return PresentedToken()
+        return PresentedToken(token.number, token.client_id, token.username)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answers one request.
 
         Args:
@@ -117,14 +119,14 @@ class ProtectedApi:
                 return self._challenge(403, "insufficient_scope", text, requirement.scope)
         return self._content(request, token)
 
-    def _content(self, request: Request, token: AccessToken) -> Answer:
+    def _content(self, request: Request, token: AccessToken) -> Response:
         parameters = request.parameters
         if request.path == "/v1/stream":
             size = _number(parameters, "bytes", 0)
-            return Answer(200, {"Content-Type": "application/octet-stream"}, stream=size)
+            return Response(200, {"Content-Type": "application/octet-stream"}, stream=size)
         if request.path == "/v1/items":
             return self._page(_number(parameters, "page", 1))
-        return Answer.json(
+        return Response.json(
             {
                 "method": request.method,
                 "path": request.path,
@@ -139,22 +141,22 @@ class ProtectedApi:
             }
         )
 
-    def _page(self, page: int) -> Answer:
+    def _page(self, page: int) -> Response:
         items = [f"item-{page}-{position}" for position in range(1, 4)]
         link = f'<{self._urls.api}/items?page={page + 1}>; rel="next"'
         headers = {"Link": link} if page < _PAGES else {}
-        return Answer.json({"items": items, "page": page}, headers=headers)
+        return Response.json({"items": items, "page": page}, headers=headers)
 
     def _challenge(
         self, status: int, error: str | None = None, text: str = "", scope: str | None = None
-    ) -> Answer:
+    ) -> Response:
         # RFC 6750 §3.1: no error code for a request that brought no token at all.
         parts = {"realm": self._urls.realm, "error": error, "error_description": text or None}
         parts["scope"] = scope
         said = {name: value for name, value in parts.items() if value is not None}
         challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
         body = {name: value for name, value in said.items() if name != "realm"}
-        return Answer.json(body, status, {"WWW-Authenticate": challenge})
+        return Response.json(body, status, {"WWW-Authenticate": challenge})
 
 
 def _number(parameters: dict[str, str], name: str, default: int) -> int:

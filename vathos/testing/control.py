@@ -1,10 +1,11 @@
-"""The control endpoint: orders to a running server, for programs in any language.
+"""The control endpoint: a running server takes orders from programs in any language.
 
 `POST /__vathos__/VERB` with a JSON object gives an order (see `vathos.testing.orders`),
-`GET /__vathos__/state` and `GET /__vathos__/requests` tell what happened. Nothing of it is recorded
-or counted, and no fault applies to it.
+`GET /__vathos__/state` and `GET /__vathos__/requests` show what happened. Orders and views are
+neither recorded nor counted, and no fault applies to them.
 
-It answers this machine only, and no browser: any web page could otherwise give orders to it.
+It answers only programs on this machine, and no browser: otherwise any web page could give it
+orders.
 """
 
 from __future__ import annotations
@@ -15,24 +16,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from vathos.testing.accounts import Accounts
-from vathos.testing.effects import Effect
-from vathos.testing.fault_queue import ENDPOINTS, FaultQueue
-from vathos.testing.messages import JSON, Answer, Request
+from vathos.testing.controls import Controls
+from vathos.testing.faults import Fault
+from vathos.testing.messages import JSON, Request, Response
 from vathos.testing.orders import VERBS, Order
+from vathos.testing.realm import ENDPOINTS
 from vathos.testing.records import RecordedRequest
 from vathos.testing.schema import near
 from vathos.testing.urls import Urls
 
-if TYPE_CHECKING:
-    from vathos.testing.server import AuthorizationServer
-
 __all__ = ["Control"]
 
-# A browser sends one of them with whatever a page may have it send to another origin.
+# A browser sends at least one of them with every request of a page to another origin.
 _OF_BROWSERS = ("Origin", "Referer", "Sec-Fetch-Site")
 
 
@@ -45,21 +43,17 @@ class Control:
     """Answers at the control endpoint.
 
     Args:
-        server: The server that takes the orders.
-        accounts: Its clients and users.
-        faults: Its faults.
+        server: The server to control.
     """
 
-    def __init__(self, server: AuthorizationServer, accounts: Accounts, faults: FaultQueue) -> None:
+    def __init__(self, server: Controls) -> None:
         self._server = server
-        self._accounts = accounts
-        self._faults = faults
         self._views: dict[str, Callable[[], object]] = {
             "state": self._state,
             "requests": self._requests,
         }
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answers one request.
 
         Args:
@@ -75,12 +69,12 @@ class Control:
             is_method = refusal.status is HTTPStatus.METHOD_NOT_ALLOWED
             return _error(refusal, allow if is_method else None)
         if name in self._views:
-            return Answer.json(self._views[name]())
+            return Response.json(self._views[name]())
         try:
-            order = Order.of(name, _members(request.body), self._accounts.known())
+            order = Order.of(name, _members(request.body), self._server.known())
         except ValueError as error:
             return _error(_Refusal(HTTPStatus.BAD_REQUEST, str(error)))
-        return Answer.json({"done": name, **order.carry_out(self._server)})
+        return Response.json({"done": name, **order.carry_out(self._server)})
 
     def _misdirected(self, request: Request, name: str) -> _Refusal | None:
         """Finds what is wrong with the path, the method, or the type of the content."""
@@ -118,12 +112,12 @@ class Control:
             "reuse_events": server.reuse_events,
             "faults": [
                 {
-                    "endpoint": endpoint,
-                    "fault": _shown(fault),
-                    "times": times,
-                    "seconds": None if until is None else round(until - now, 3),
+                    "endpoint": each.endpoint,
+                    "fault": _shown(each.fault),
+                    "times": each.times,
+                    "seconds": None if each.until is None else round(each.until - now, 3),
                 }
-                for endpoint, fault, times, until in self._faults.waiting()
+                for each in server.waiting_faults()
             ],
         }
 
@@ -132,8 +126,8 @@ class Control:
 
 
 def _stranger(request: Request) -> _Refusal | None:
-    """Finds out who must not even ask."""
-    # The name that was asked for too: a page may have its own name lead here (DNS rebinding).
+    """Refuses other machines and browsers."""
+    # The Host header too: a web page can make its own name point here (DNS rebinding).
     if not _is_loopback(request.peer) or not _is_loopback(_host(request)):
         return _Refusal(HTTPStatus.FORBIDDEN, "the control endpoint answers this machine only")
     if any(name in request.headers for name in _OF_BROWSERS):
@@ -164,13 +158,13 @@ def _members(body: bytes) -> object:
         raise ValueError("the body is not JSON") from None
 
 
-def _error(refusal: _Refusal, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer.json({"error": refusal.error}, refusal.status, headers)
+def _error(refusal: _Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    return Response.json({"error": refusal.error}, refusal.status, headers)
 
 
-def _shown(fault: Effect) -> dict[str, Any]:
-    """Names what a fault does; of what it says only the status and the names of members."""
-    default = Effect()
+def _shown(fault: Fault) -> dict[str, Any]:
+    """Shows a fault, but of its response only the status, and of members only the names."""
+    default = Fault()
     effects = {
         each.name: getattr(fault, each.name)
         for each in fields(fault)

@@ -1,37 +1,185 @@
-"""What a test can do to a server: turn its clock, change its accounts, revoke, break, heal."""
+"""What a test can do to a server, and what it can read from it: the server without its socket."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
-from vathos.testing.accounts import Accounts, Client, User
-from vathos.testing.clock import Clock
-from vathos.testing.faults import Fault
+from vathos.testing.accounts import Accounts, Client, Known, User
+from vathos.testing.api import ProtectedApi
+from vathos.testing.dialects import Rules
+from vathos.testing.faults import Fault, WaitingFault
 from vathos.testing.ledger import Ledger
 from vathos.testing.realm import Realm
+from vathos.testing.records import RecordedRequest
+from vathos.testing.tokens import AccessToken, Session
+from vathos.testing.urls import Urls
 
-__all__ = ["Controls"]
+__all__ = ["Clock", "Controls"]
+
+
+class Clock:
+    """The clock it was given, and how far that was moved."""
+
+    def __init__(self, source: Callable[[], float]) -> None:
+        self._source = source
+        self._lock = threading.Lock()  # guards _offset
+        self._offset = 0.0
+
+    def now(self) -> float:
+        """Returns the time (Unix seconds)."""
+        with self._lock:
+            return self._source() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock forward, or back if the number is negative."""
+        with self._lock:
+            self._offset += seconds
 
 
 class Controls:
-    """The controls of an `AuthorizationServer`; every one of them may be used from any thread.
+    """An authorization server without its socket; all of it may be used from any thread."""
 
-    Args:
-        clock: The server's clock.
-        accounts: The clients and users.
-        ledger: The tokens and sessions.
-        realm: What answers.
-    """
+    def __init__(
+        self,
+        rules: Rules,
+        clients: Sequence[Client],
+        users: Sequence[User],
+        urls: Urls,
+        *,
+        clock: Callable[[], float],
+        on_request: Callable[[RecordedRequest], object] | None,
+    ) -> None:
+        self.client_id = clients[0].client_id
+        self.username = users[0].username
+        lock = threading.RLock()
+        self._clock = Clock(clock)
+        self._ledger = Ledger(rules, self._clock.now, lock)
+        self._accounts = Accounts(clients, users, lock=lock, lockout=rules.dialect.locks_out)
+        self._realm = Realm(urls, self._accounts, self._ledger, on_request)
 
-    def __init__(self, clock: Clock, accounts: Accounts, ledger: Ledger, realm: Realm) -> None:
-        self._clock = clock
-        self._accounts = accounts
-        self._ledger = ledger
-        self._realm = realm
+    @property
+    def client_secret(self) -> str:
+        """The present secret of the first client."""
+        client = self._accounts.client(self.client_id)
+        return client.client_secret if client else ""
+
+    @property
+    def password(self) -> str:
+        """The present password of the first user."""
+        user = self._accounts.user(self.username)
+        return user.password if user else ""
+
+    @property
+    def api(self) -> ProtectedApi:
+        """The protected API: its requests and its switches."""
+        return self._realm.api
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """All recorded requests, API included, in the order of arrival.
+
+        The list grows with every request until `forget_requests`.
+        """
+        return self._realm.records.select()
+
+    @property
+    def issued(self) -> tuple[str, ...]:
+        """Every access token issued so far, expired and revoked ones too, oldest first."""
+        return tuple(token.value for token in self._ledger.access_tokens())
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The live sessions, oldest first."""
+        return self._ledger.live_sessions()
+
+    @property
+    def reuse_events(self) -> int:
+        """How often a spent refresh token was presented to a live session."""
+        return self._ledger.reuse_events
+
+    def count(self, grant_type: str | None = None) -> int:
+        """Counts requests that reached the token endpoint, also those that went wrong.
+
+        Args:
+            grant_type: Only those of this grant type; all if `None`.
+
+        Returns:
+            Their number since the start, or since `forget_requests`.
+        """
+        records = self._realm.records.select("token")
+        return sum(grant_type in (None, each.grant_type) for each in records)
+
+    def number(self, token: str) -> int:
+        """Returns the number of a token.
+
+        Args:
+            token: An access or refresh token of this server.
+
+        Returns:
+            Its number, counted from 1.
+
+        Raises:
+            LookupError: If this server never issued it.
+        """
+        number = self._ledger.number(token)
+        if number is None:
+            raise LookupError("this server never issued that token")
+        return number
+
+    def forget_requests(self) -> None:
+        """Forgets all recorded requests and reuse events; counting starts again at 0."""
+        self._realm.records.forget()
+        self._ledger.reuse_events = 0
+
+    def tokens(self) -> tuple[AccessToken, ...]:
+        """Lists every access token on record with what is known of it.
+
+        Returns:
+            The tokens, expired and revoked ones too, oldest first.
+        """
+        return self._ledger.access_tokens()
+
+    def forget_ended_tokens(self) -> None:
+        """Forgets what no longer works, so that a long test fits into memory.
+
+        Forgotten are access tokens that expired or were revoked, and refresh tokens whose session
+        ended. The server does not know them any more: they have no number, and a refresh token that
+        comes again is unknown instead of reused.
+        """
+        self._ledger.forget_ended()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the tokens and accounts as they are while the block runs.
+
+        Only the thread that runs the block can issue, check or revoke a token; others wait.
+
+        Yields:
+            Nothing.
+        """
+        with self._ledger.lock:
+            yield
+
+    def waiting_faults(self) -> tuple[WaitingFault, ...]:
+        """Lists the faults that wait for requests.
+
+        Returns:
+            The faults, in the order they were queued for each endpoint.
+        """
+        return self._realm.faults.waiting()
+
+    def known(self) -> Known:
+        """Tells which clients and users there are.
+
+        Returns:
+            Their names.
+        """
+        return self._accounts.known()
 
     def now(self) -> float:
-        """Tells the server's time.
+        """Returns the server's time.
 
         Returns:
             Unix timestamp (seconds, UTC).
@@ -39,10 +187,10 @@ class Controls:
         return self._clock.now()
 
     def advance(self, seconds: float) -> None:
-        """Turns the server's clock: tokens expire without anyone waiting.
+        """Moves the server's clock, so that tokens expire without waiting.
 
         Args:
-            seconds: How far; negative values turn it back.
+            seconds: How far forward; negative values move it back.
         """
         self._clock.advance(seconds)
 
@@ -63,7 +211,7 @@ class Controls:
         self._accounts.add(user)
 
     def set_client_secret(self, client_id: str, secret: str) -> None:
-        """Changes a client's secret; its tokens and sessions live on.
+        """Changes a client's secret; its tokens and sessions go on working.
 
         Args:
             client_id: The client.
@@ -75,7 +223,7 @@ class Controls:
         self._accounts.change_client(client_id, client_secret=secret)
 
     def set_password(self, username: str, password: str) -> None:
-        """Changes a user's password; tokens and sessions live on.
+        """Changes a user's password; tokens and sessions go on working.
 
         Args:
             username: The user.
@@ -87,7 +235,7 @@ class Controls:
         self._accounts.change_user(username, password=password)
 
     def disable_user(self, username: str) -> None:
-        """Disables a user: no login and no refresh; access tokens live until they expire.
+        """Disables a user: no login and no refresh; access tokens work until they expire.
 
         Args:
             username: The user.
@@ -109,7 +257,7 @@ class Controls:
         self._accounts.change_user(username, enabled=True)
 
     def disable_client(self, client_id: str) -> None:
-        """Disables a client; access tokens live until they expire.
+        """Disables a client; access tokens work until they expire.
 
         Args:
             client_id: The client.
@@ -131,11 +279,11 @@ class Controls:
         self._accounts.change_client(client_id, enabled=True)
 
     def revoke_access_tokens(self) -> None:
-        """Revokes every access token; sessions and refresh tokens live on."""
+        """Revokes every access token; sessions and refresh tokens go on working."""
         self._ledger.revoke_access_tokens()
 
     def revoke_sessions(self, username: str | None = None) -> None:
-        """Ends sessions as an administrator's logout does: their access and refresh tokens die.
+        """Ends sessions, and with them their access and refresh tokens, as an administrator does.
 
         Args:
             username: Whose sessions; all sessions if `None`.
@@ -148,10 +296,10 @@ class Controls:
         self._ledger.revoke_access_tokens()
 
     def reset(self, *, keys: bool = True) -> None:
-        """Does what a restart with an empty database does; clients and users stay.
+        """Acts like a restart with an empty database; clients and users stay.
 
         Args:
-            keys: Whether the signing keys are lost too, so that access tokens die with the rest.
+            keys: Whether the signing keys are lost too, so that access tokens stop working as well.
         """
         self._accounts.forget_failures()
         self._ledger.wipe(keys=keys)
@@ -161,7 +309,7 @@ class Controls:
     ) -> None:
         """Makes the next requests to an endpoint go wrong.
 
-        Counted faults are used up in the order they were queued; then the latest standing one
+        Counted faults come first, in the order they were queued; then the latest of the others
         applies.
 
         Args:
@@ -176,7 +324,7 @@ class Controls:
         self._realm.faults.put(endpoint, fault, times=times, seconds=seconds)
 
     def heal(self, endpoint: str | None = None) -> None:
-        """Takes all queued and standing faults back.
+        """Removes the faults that wait for requests.
 
         Args:
             endpoint: Of which endpoint; of all if `None`.
@@ -184,11 +332,11 @@ class Controls:
         Raises:
             ValueError: If there is no such endpoint.
         """
-        self._realm.faults.heal(endpoint)
+        self._realm.faults.clear(endpoint)
 
     @contextlib.contextmanager
     def outage(self, endpoint: str, fault: Fault | None = None) -> Iterator[None]:
-        """Keeps an endpoint out of order while the block runs.
+        """Makes every request to an endpoint go wrong while the block runs.
 
         Args:
             endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"` or `"discovery"`.
@@ -200,9 +348,9 @@ class Controls:
         Raises:
             ValueError: If there is no such endpoint.
         """
-        standing = Fault.status(503) if fault is None else fault
-        take_back = self._realm.faults.put(endpoint, standing, times=None, seconds=None)
+        lasting = Fault.status(503) if fault is None else fault
+        remove = self._realm.faults.put(endpoint, lasting, times=None, seconds=None)
         try:
             yield
         finally:
-            take_back()
+            remove()

@@ -1,21 +1,15 @@
-"""Dialects: the same refusal in the words of the RFC and in those of Keycloak."""
+"""The rules of a server, and its refusals in the words of the RFC or of Keycloak."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DIALECTS", "KEYCLOAK", "RFC", "Dialect", "Refusal"]
+__all__ = ["DIALECTS", "KEYCLOAK", "RFC", "Dialect", "Refusal", "Rules"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error answer of the token endpoint (RFC 6749 §5.2).
-
-    Attributes:
-        status: The status code.
-        error: The `error` member.
-        description: The `error_description` member.
-    """
+    """An error response of the token endpoint (RFC 6749 §5.2)."""
 
     status: int
     error: str
@@ -24,37 +18,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one kind of server words its refusals; each attribute is one occasion.
-
-    Attributes:
-        name: The name of the dialect.
-        unknown_client: There is no such client, or none was named.
-        wrong_client_secret: The client is known, its secret is wrong or missing.
-        disabled_client: The client was disabled.
-        no_client_credentials: The client may not use the client credentials grant.
-        disabled_service_account: The user that stands for the client was disabled.
-        no_password: The client may not use the password grant.
-        no_refresh: The client may not use the refresh grant.
-        missing_grant_type: A token request without `grant_type`.
-        unknown_grant_type: A grant type that the server does not know.
-        missing_username: A password grant without `username`.
-        unknown_user: There is no such user.
-        wrong_password: The password is wrong.
-        locked_user: Too many failures, too quick.
-        disabled_user: The user was disabled, at login.
-        disabled_user_refresh: The user was disabled since the login.
-        unknown_refresh_token: The refresh token was never issued, or is forgotten.
-        foreign_refresh_token: The refresh token was issued to another client.
-        expired_refresh_token: The session expired.
-        ended_session: The session was ended.
-        reused_refresh_token: The refresh token was rotated away before.
-        foreign_token: Another client's token cannot be revoked (RFC 7009 §2.1).
-        wrong_method: Anything but POST at the token endpoint.
-        duplicate: A parameter was sent twice.
-        locks_out: Whether two failures within a second lock a user for a minute.
-        keycloak_members: Whether token answers have `not-before-policy`, and without a refresh
-            token `refresh_expires_in: 0`.
-    """
+    """How one kind of server refuses; each attribute is one reason to refuse."""
 
     name: str
     unknown_client: Refusal
@@ -81,7 +45,10 @@ class Dialect:
     wrong_method: Refusal
     duplicate: Refusal
     locks_out: bool
+    """Whether two failed logins within a second lock a user for a minute."""
     keycloak_members: bool
+    """Whether token responses have `not-before-policy`, and `refresh_expires_in: 0` without a
+    refresh token."""
 
 
 _CLIENT = Refusal(401, "invalid_client", "Client authentication failed")
@@ -162,3 +129,15 @@ KEYCLOAK = Dialect(
 )
 
 DIALECTS = {dialect.name: dialect for dialect in (RFC, KEYCLOAK)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of a server that stay the same while it runs; lifetimes are in seconds."""
+
+    access_token_lifetime: float
+    refresh_token_lifetime: float
+    rotate_refresh_tokens: bool
+    detect_reuse: bool
+    refresh_for_client_credentials: bool
+    dialect: Dialect

@@ -1,7 +1,7 @@
-"""Faults as JSON or TOML name them, for scenario files and the control endpoint.
+"""Faults as JSON or TOML objects, for scenario files and the control endpoint.
 
 A fault is an object whose members are named like the class methods of `Fault`. Those that change
-another thing (`delay`, `drip`, `amend` …) may stand together; of answers there can be only one.
+one thing each (`delay`, `drip`, `amend` …) can be combined; of responses there can be only one.
 
 | Object | Fault |
 |---|---|
@@ -53,19 +53,15 @@ _LARGEST_BOMB = 1 << 30
 
 
 class _Form(NamedTuple):
-    """One kind of fault.
+    """One kind of fault: what its own member may be, and how to make it of the whole object.
 
-    Attributes:
-        kind: What its own member may be.
-        make: Makes the fault of the whole object.
-        details: Members that go with it.
-        answers: Whether it takes the place of the real answer.
+    `details` are the members that go with it; `responds` if it has a response of its own.
     """
 
     kind: Kind
     make: Callable[[dict[str, Any]], Fault]
     details: tuple[str, ...] = ()
-    answers: bool = True
+    responds: bool = True
 
 
 def _plain(given: dict[str, Any]) -> Fault:
@@ -104,20 +100,20 @@ _FORMS = {
         lambda given: Fault.gzip_bomb(given["gzip_bomb"]),
     ),
     "hang": _Form(TRUE, lambda _: Fault.hang()),
-    "drop": _Form(one_of(("before", "after")), _drop, ("reset",), answers=False),
-    "delay": _Form(SECONDS, lambda given: Fault.delay(given["delay"]), answers=False),
-    "truncate": _Form(COUNT, lambda given: Fault.truncate(given["truncate"]), answers=False),
+    "drop": _Form(one_of(("before", "after")), _drop, ("reset",), responds=False),
+    "delay": _Form(SECONDS, lambda given: Fault.delay(given["delay"]), responds=False),
+    "truncate": _Form(COUNT, lambda given: Fault.truncate(given["truncate"]), responds=False),
     "drip": _Form(
         ABOVE_ZERO,
         lambda given: Fault.drip(given["drip"], headers=given.get("drip_headers", False)),
         ("drip_headers",),
-        answers=False,
+        responds=False,
     ),
-    "expires_in": _Form(JSON, lambda given: Fault.expires_in(given["expires_in"]), answers=False),
+    "expires_in": _Form(JSON, lambda given: Fault.expires_in(given["expires_in"]), responds=False),
     "amend": _Form(
-        OBJECT, lambda given: Fault(changed=tuple(given["amend"].items())), answers=False
+        OBJECT, lambda given: Fault(changed=tuple(given["amend"].items())), responds=False
     ),
-    "without": _Form(NAMES, lambda given: Fault.without(*given["without"]), answers=False),
+    "without": _Form(NAMES, lambda given: Fault.without(*given["without"]), responds=False),
 }
 
 _DETAILS = {
@@ -135,16 +131,16 @@ _KINDS = {name: form.kind for name, form in _FORMS.items()} | _DETAILS
 
 
 def fault_from(value: object) -> Fault:
-    """Makes the fault that an object names.
+    """Makes the fault that an object describes.
 
     Args:
-        value: What came.
+        value: The object, as it was parsed.
 
     Returns:
         The fault.
 
     Raises:
-        ValueError: If it names none; the message says what is wrong with which member.
+        ValueError: If it describes none; the message names the member that is wrong.
     """
     given = checked(value, "fault", _KINDS)
     # A status is a fault of its own only where it is no detail of another one.
@@ -155,10 +151,10 @@ def fault_from(value: object) -> Fault:
             owners = " or ".join(n for n, form in _FORMS.items() if name in form.details)
             raise ValueError(f"fault: {name} goes with {owners}")
     if not names:
-        raise ValueError('fault: it says nothing; an example is {"status": 503}')
-    answers = [name for name in names if _FORMS[name].answers]
-    if len(answers) > 1:
-        raise ValueError(f"fault: {' and '.join(answers)} are two answers; give one")
+        raise ValueError('fault: it is empty; an example is {"status": 503}')
+    responses = [name for name in names if _FORMS[name].responds]
+    if len(responses) > 1:
+        raise ValueError(f"fault: {' and '.join(responses)} are two responses; give one")
     first, *others = (_FORMS[name].make(given) for name in names)
     for other in others:
         first = first.then(other)

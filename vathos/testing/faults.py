@@ -1,4 +1,4 @@
-"""Faults as values: what goes wrong with one answer.
+"""Faults: what goes wrong with one response.
 
 A fault is a frozen value; two of them are combined with `then`:
 
@@ -6,30 +6,61 @@ A fault is a frozen value; two of them are combined with `then`:
 Fault.delay(0.2).then(Fault.status(503, retry_after=1))
 ```
 
-Faults that say something else than the real answer (`status`, `html`, `json`, …), `hang` and
-`drop_before` keep the request from being *processed*: no token is issued, no refresh token rotated.
-All others change what the client sees of a request that really had its effect.
+Faults with a response of their own (`status`, `html`, `json`, …), `hang` and `drop_before` keep the
+request from being *processed*: no token is issued, no refresh token rotated. All others change what
+the client sees of a request that was processed.
 """
 
 from __future__ import annotations
 
+import functools
+import struct
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from http.client import responses
-from typing import Any
+from typing import Any, NamedTuple
 
-from vathos.testing.bomb import gzip_bomb
-from vathos.testing.effects import Effect
-from vathos.testing.messages import Answer, has_body
+from vathos.testing.messages import Response, has_body
 
-__all__ = ["Fault"]
+__all__ = ["Fault", "WaitingFault"]
 
 _HTML = b"<!DOCTYPE html><html><body><h1>We will be back soon</h1></body></html>"
 
+_BOMB_BLOCK = b"x" * (1 << 20)
+_BOMB_OPENING = b'{"access_token": "bomb", "token_type": "Bearer", "expires_in": 300, "padding": "'
+_BOMB_CLOSING = b'"}'
+# RFC 1952 §2.3: magic, deflate, no flags, no time, no hint, unknown system.
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
-class Fault(Effect):
-    """What goes wrong with one answer; each class method makes one kind of fault."""
 
-    __slots__ = ()
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with one response; each class method makes one kind of fault.
+
+    Attributes:
+        pause: Seconds of real time to wait before anything is done with the request.
+        answer: The response that is sent instead of the real one, or `None`.
+        changed: Members of the real JSON response to set.
+        removed: Names of members of the real JSON response to remove.
+        cut_after: Number of body bytes after which the connection is closed, or `None`.
+        dropped: `"before"` or `"after"` processing, or `None`.
+        reset: Whether a dropped connection is reset (RST) instead of closed (FIN).
+        silent: Whether the request is read and never answered.
+        drip_rate: Bytes per second at which the response is sent, or `None` for at once.
+        dripped_head: Whether status line and header fields are dripped too.
+    """
+
+    pause: float = 0.0
+    answer: Response | None = None
+    changed: tuple[tuple[str, Any], ...] = ()
+    removed: frozenset[str] = frozenset()
+    cut_after: int | None = None
+    dropped: str | None = None
+    reset: bool = False
+    silent: bool = False
+    drip_rate: float | None = None
+    dripped_head: bool = False
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
@@ -90,7 +121,7 @@ class Fault(Effect):
         Returns:
             The fault.
         """
-        return cls(answer=Answer(status))
+        return cls(answer=Response(status))
 
     @classmethod
     def json(cls, value: object, status: int = 200) -> Fault:
@@ -103,7 +134,7 @@ class Fault(Effect):
         Returns:
             The fault.
         """
-        return cls(answer=Answer.json(value, status))
+        return cls(answer=Response.json(value, status))
 
     @classmethod
     def body(
@@ -125,7 +156,7 @@ class Fault(Effect):
             The fault.
         """
         fields = {"Content-Type": content_type, **(headers or {})}
-        return cls(answer=Answer(status, fields, content))
+        return cls(answer=Response(status, fields, content))
 
     @classmethod
     def redirect(cls, location: str, status: int = 302) -> Fault:
@@ -138,11 +169,11 @@ class Fault(Effect):
         Returns:
             The fault.
         """
-        return cls(answer=Answer(status, {"Location": location}))
+        return cls(answer=Response(status, {"Location": location}))
 
     @classmethod
     def gzip_bomb(cls, size: int = 512 * 1024 * 1024) -> Fault:
-        """Answers with a small gzip body that unpacks to a large, valid token answer.
+        """Answers with a small gzip body that unpacks to a large, valid token response.
 
         Args:
             size: Length of the unpacked body in bytes.
@@ -151,7 +182,7 @@ class Fault(Effect):
             The fault.
         """
         headers = {"Content-Encoding": "gzip"}
-        return cls.body(gzip_bomb(size), "application/json", 200, headers)
+        return cls.body(_gzip_bomb(size), "application/json", 200, headers)
 
     @classmethod
     def hang(cls) -> Fault:
@@ -176,7 +207,7 @@ class Fault(Effect):
 
     @classmethod
     def drop_after(cls, *, reset: bool = False) -> Fault:
-        """Processes the request, then closes the connection: the answer is lost.
+        """Processes the request, then closes the connection: the response is lost.
 
         Args:
             reset: Whether to reset the connection instead.
@@ -188,7 +219,7 @@ class Fault(Effect):
 
     @classmethod
     def truncate(cls, n: int) -> Fault:
-        """Sends the real answer's head and the first bytes of its body, then closes.
+        """Sends the head of the real response and the first bytes of its body, then closes.
 
         Args:
             n: Number of body bytes to send.
@@ -200,7 +231,7 @@ class Fault(Effect):
 
     @classmethod
     def drip(cls, bytes_per_second: float, *, headers: bool = False) -> Fault:
-        """Sends the real answer slowly.
+        """Sends the real response slowly.
 
         Args:
             bytes_per_second: The rate, in real time.
@@ -213,7 +244,7 @@ class Fault(Effect):
 
     @classmethod
     def expires_in(cls, value: object) -> Fault:
-        """Sends the real answer with another lifetime.
+        """Sends the real response with another lifetime.
 
         Args:
             value: The `expires_in` member: a number, a string, `None`, `NaN` …
@@ -225,7 +256,7 @@ class Fault(Effect):
 
     @classmethod
     def amend(cls, **members: Any) -> Fault:
-        """Sends the real answer with other members, such as `token_type="mac"`.
+        """Sends the real response with other members, such as `token_type="mac"`.
 
         Args:
             members: Members of the JSON object to set.
@@ -237,7 +268,7 @@ class Fault(Effect):
 
     @classmethod
     def without(cls, *names: str) -> Fault:
-        """Sends the real answer without some members.
+        """Sends the real response without some members.
 
         Args:
             names: Members of the JSON object to remove.
@@ -246,3 +277,82 @@ class Fault(Effect):
             The fault.
         """
         return cls(removed=frozenset(names))
+
+    def then(self, other: Fault) -> Fault:
+        """Combines two faults.
+
+        Waiting times and changes of members add up; otherwise the other fault prevails.
+
+        Args:
+            other: The fault that comes on top of this one.
+
+        Returns:
+            The combined fault.
+        """
+        default = Fault()
+        set_there = {
+            each.name: getattr(other, each.name)
+            for each in fields(other)
+            if getattr(other, each.name) != getattr(default, each.name)
+        }
+        set_there["pause"] = self.pause + other.pause
+        set_there["changed"] = self.changed + other.changed
+        set_there["removed"] = self.removed | other.removed
+        return replace(self, **set_there)
+
+    def edit(self, response: Response) -> Response:
+        """Applies the changes of members to a response.
+
+        Args:
+            response: The real response.
+
+        Returns:
+            The response as the client is to see it.
+        """
+        return response.with_members(dict(self.changed), self.removed)
+
+
+class WaitingFault(NamedTuple):
+    """A fault that waits for requests.
+
+    Attributes:
+        endpoint: The endpoint it was queued for.
+        fault: What goes wrong.
+        times: For how many more requests; `None` if they are not counted.
+        until: When it ends (Unix seconds, by the server's clock); `None` if time does not end it.
+    """
+
+    endpoint: str
+    fault: Fault
+    times: int | None
+    until: float | None
+
+
+@functools.lru_cache(maxsize=2)
+def _gzip_bomb(size: int) -> bytes:
+    """Packs a valid token response that is padded to a number of bytes.
+
+    A flushed deflate block refers to nothing before it, so one packed block is repeated: neither
+    the packing nor the memory grows with the size.
+    """
+    padding = max(0, size - len(_BOMB_OPENING) - len(_BOMB_CLOSING))
+    blocks, rest = divmod(padding, len(_BOMB_BLOCK))
+    crc = zlib.crc32(_BOMB_OPENING)
+    for _ in range(blocks):
+        crc = zlib.crc32(_BOMB_BLOCK, crc)
+    tail = _BOMB_BLOCK[:rest] + _BOMB_CLOSING
+    total = len(_BOMB_OPENING) + padding + len(_BOMB_CLOSING)
+    return b"".join(
+        (
+            _GZIP_HEADER,
+            _deflated(_BOMB_OPENING, zlib.Z_FULL_FLUSH),
+            _deflated(_BOMB_BLOCK, zlib.Z_FULL_FLUSH) * blocks,
+            _deflated(tail, zlib.Z_FINISH),
+            struct.pack("<II", zlib.crc32(tail, crc), total & 0xFFFFFFFF),
+        )
+    )
+
+
+def _deflated(data: bytes, mode: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush(mode)

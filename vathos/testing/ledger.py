@@ -1,4 +1,4 @@
-"""The ledger: every token and session the server has granted, and what became of them."""
+"""The ledger: every token and session that the server granted, and whether it still works."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from vathos.testing.rules import Rules
-from vathos.testing.tokens import AccessToken, Issue, RefreshToken, RefreshVerdict, Session
+from vathos.testing.dialects import Rules
+from vathos.testing.tokens import AccessToken, Issue, RefreshState, RefreshToken, Session
 
 __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Every token and session; nothing is ever struck out, only marked.
-
-    Args:
-        rules: Lifetimes and rotation.
-        now: Tells the server's time (Unix seconds).
-        lock: Guards everything here; whoever holds it sees one consistent state.
-    """
+    """Every token and session; whoever holds the lock sees one consistent state."""
 
     def __init__(self, rules: Rules, now: Callable[[], float], lock: threading.RLock) -> None:
         self.lock = lock
@@ -35,14 +29,7 @@ class Ledger:
         self._sessions_opened = 0
 
     def mint(self, kind: str) -> str:
-        """Makes a token: numbered, and not to be guessed.
-
-        Args:
-            kind: `"access"` or `"refresh"`.
-
-        Returns:
-            A token such as `access-token-1-…`.
-        """
+        """Makes a numbered token that cannot be guessed, such as `access-token-1-…`."""
         with self.lock:
             self._minted[kind] += 1
             token = f"{kind}-token-{self._minted[kind]}-{secrets.token_urlsafe(24)}"
@@ -50,23 +37,12 @@ class Ledger:
             return token
 
     def number(self, token: str) -> int | None:
-        """Tells the number of a token.
-
-        Args:
-            token: An access or refresh token.
-
-        Returns:
-            Its number, or `None` if this server never issued it.
-        """
+        """Returns the number of a token; `None` if this server never issued it."""
         with self.lock:
             return self._numbers.get(token)
 
     def issue(self, issue: Issue) -> None:
-        """Puts the tokens of one answer on record; opens or continues their session.
-
-        Args:
-            issue: The tokens and for whom they are.
-        """
+        """Puts the tokens of one response on record; opens or continues their session."""
         with self.lock:
             session = self._session_for(issue)
             now = self.now()
@@ -114,94 +90,53 @@ class Ledger:
         return number
 
     def access_token(self, token: str | None) -> AccessToken | None:
-        """Looks an access token up, dead or alive.
-
-        Args:
-            token: The token.
-
-        Returns:
-            Its record, or `None`.
-        """
+        """Looks up an access token, live or not."""
         with self.lock:
             return self._access.get(token or "")
 
     def refresh_token(self, token: str | None) -> RefreshToken | None:
-        """Looks a refresh token up, dead or alive.
-
-        Args:
-            token: The token.
-
-        Returns:
-            Its record, or `None`.
-        """
+        """Looks up a refresh token, live or not."""
         with self.lock:
             return self._refresh.get(token or "")
 
     def session(self, number: int) -> Session | None:
-        """Looks a session up that was not ended; it may have expired.
-
-        Args:
-            number: Its number.
-
-        Returns:
-            The session, or `None`.
-        """
+        """Looks up a session that was not ended; it may have expired."""
         with self.lock:
             return self._sessions.get(number)
 
-    def check_refresh(self, token: str, client_id: str) -> RefreshVerdict:
-        """Judges a presented refresh token; a reused one may cost its session.
-
-        Args:
-            token: The presented token.
-            client_id: The authenticated client.
-
-        Returns:
-            The verdict.
-        """
+    def check_refresh(self, token: str, client_id: str) -> RefreshState:
+        """Checks a presented refresh token; a reused one ends its session if the rules say so."""
         with self.lock:
             known = self._refresh.get(token)
             if known is None:
-                return RefreshVerdict.UNKNOWN
+                return RefreshState.UNKNOWN
             if known.client_id != client_id:
-                return RefreshVerdict.FOREIGN
+                return RefreshState.FOREIGN
             session = self._sessions.get(known.session)
             if session is None:
-                return RefreshVerdict.ENDED
+                return RefreshState.ENDED
             if session.expires_at <= self.now():
-                return RefreshVerdict.EXPIRED
+                return RefreshState.EXPIRED
             if not known.spent:
-                return RefreshVerdict.GOOD
+                return RefreshState.GOOD
             self.reuse_events += 1
             if self.rules.detect_reuse:
                 self.end_session(session.number)
-            return RefreshVerdict.REUSED
+            return RefreshState.REUSED
 
     def live_sessions(self) -> tuple[Session, ...]:
-        """Lists the sessions that were neither ended nor expired.
-
-        Returns:
-            The sessions, oldest first.
-        """
+        """Lists the sessions that neither ended nor expired, oldest first."""
         with self.lock:
             now = self.now()
             return tuple(each for each in self._sessions.values() if each.expires_at > now)
 
-    def issued(self) -> tuple[str, ...]:
-        """Lists every access token ever issued, dead ones too.
-
-        Returns:
-            The tokens, oldest first.
-        """
+    def access_tokens(self) -> tuple[AccessToken, ...]:
+        """Lists every access token on record, live or not, oldest first."""
         with self.lock:
-            return tuple(self._access)
+            return tuple(self._access.values())
 
     def end_session(self, number: int) -> None:
-        """Ends a session: its refresh tokens and its access tokens die.
-
-        Args:
-            number: Number of the session; one that is over already is ignored.
-        """
+        """Ends a session: its refresh tokens and access tokens stop working."""
         with self.lock:
             self._sessions.pop(number, None)
             for token in self._access.values():
@@ -209,39 +144,38 @@ class Ledger:
                     self.revoke_access_token(token.value)
 
     def end_sessions(self, username: str | None = None) -> None:
-        """Ends sessions, as an administrator's logout does.
-
-        Args:
-            username: Whose sessions; all sessions if `None`.
-        """
+        """Ends the sessions of a user, or all, as an administrator's logout does."""
         with self.lock:
             for session in tuple(self._sessions.values()):
                 if username is None or session.username == username:
                     self.end_session(session.number)
 
     def revoke_access_token(self, token: str) -> None:
-        """Revokes one access token; its session lives on.
-
-        Args:
-            token: The token, as issued.
-        """
+        """Revokes one access token; its session goes on."""
         with self.lock:
             self._access[token] = replace(self._access[token], revoked=True)
 
     def revoke_access_tokens(self) -> None:
-        """Revokes every access token; the sessions live on."""
+        """Revokes every access token; the sessions go on."""
         with self.lock:
             for token in self._access:
                 self.revoke_access_token(token)
 
     def wipe(self, *, keys: bool) -> None:
-        """Forgets every session and refresh token, as a restart with an empty database does.
-
-        Args:
-            keys: Whether the signing keys are lost too, so that access tokens die.
-        """
+        """Forgets sessions and refresh tokens; without its keys no access token works either."""
         with self.lock:
             self._sessions.clear()
             self._refresh.clear()
             if keys:
                 self.revoke_access_tokens()
+
+    def forget_ended(self) -> None:
+        """Forgets access tokens that no longer work, and refresh tokens without a session."""
+        with self.lock:
+            now = self.now()
+            for access in tuple(self._access.values()):
+                if access.state(now) != "live":
+                    del self._access[access.value], self._numbers[access.value]
+            for refresh in tuple(self._refresh.values()):
+                if refresh.session not in self._sessions:
+                    del self._refresh[refresh.value], self._numbers[refresh.value]

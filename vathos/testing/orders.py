@@ -23,11 +23,12 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from vathos.testing.accounts import Known
+from vathos.testing.controls import Controls
 from vathos.testing.fault_json import fault_from
-from vathos.testing.fault_queue import ENDPOINTS
+from vathos.testing.realm import ENDPOINTS
 from vathos.testing.schema import (
     ABOVE_ZERO,
     FLAG,
@@ -39,9 +40,6 @@ from vathos.testing.schema import (
     near,
     one_of,
 )
-
-if TYPE_CHECKING:
-    from vathos.testing.server import AuthorizationServer
 
 __all__ = ["VERBS", "Order"]
 
@@ -60,12 +58,12 @@ Given = Mapping[str, Any]
 
 
 class _Verb(NamedTuple):
-    act: Callable[[AuthorizationServer, Given], Given | None]
+    act: Callable[[Controls, Given], Given | None]
     kinds: Mapping[str, Kind] = {}
     needed: tuple[str, ...] = ()
 
 
-def _fail(server: AuthorizationServer, given: Given) -> None:
+def _fail(server: Controls, given: Given) -> None:
     times = given.get("times", 1)
     server.fail(
         given["endpoint"],
@@ -75,7 +73,7 @@ def _fail(server: AuthorizationServer, given: Given) -> None:
     )
 
 
-def _revoke(server: AuthorizationServer, given: Given) -> None:
+def _revoke(server: Controls, given: Given) -> None:
     match given["what"]:
         case "access_tokens":
             server.revoke_access_tokens()
@@ -85,29 +83,29 @@ def _revoke(server: AuthorizationServer, given: Given) -> None:
             server.revoke_all()
 
 
-def _set_client_secret(server: AuthorizationServer, given: Given) -> Given:
+def _set_client_secret(server: Controls, given: Given) -> Given:
     client_id = _client(server, given)
     secret = given.get("client_secret") or secrets.token_urlsafe(16)
     server.set_client_secret(client_id, secret)
     return {"client_id": client_id, "client_secret": secret}
 
 
-def _set_password(server: AuthorizationServer, given: Given) -> Given:
+def _set_password(server: Controls, given: Given) -> Given:
     username = _user(server, given)
     password = given.get("password") or secrets.token_urlsafe(16)
     server.set_password(username, password)
     return {"username": username, "password": password}
 
 
-def _refuse_all(server: AuthorizationServer, given: Given) -> None:
+def _refuse_all(server: Controls, given: Given) -> None:
     server.api.refuse_all = given.get("refuse", True)
 
 
-def _client(server: AuthorizationServer, given: Given) -> str:
+def _client(server: Controls, given: Given) -> str:
     return str(given.get("client_id", server.client_id))
 
 
-def _user(server: AuthorizationServer, given: Given) -> str:
+def _user(server: Controls, given: Given) -> str:
     return str(given.get("username", server.username))
 
 
@@ -196,7 +194,7 @@ class Order:
                 raise ValueError(f"{verb}: {error}") from None
         return cls(verb, members)
 
-    def carry_out(self, server: AuthorizationServer) -> Given:
+    def carry_out(self, server: Controls) -> Given:
         """Does what was ordered.
 
         Args:

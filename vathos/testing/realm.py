@@ -1,62 +1,120 @@
-"""The realm: one request in, one answer out, with records and faults in between."""
+"""Takes one request and returns one response; records and faults come in between."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from vathos.testing.accounts import Accounts
 from vathos.testing.api import ProtectedApi
-from vathos.testing.effects import Effect
-from vathos.testing.fault_queue import FaultQueue
+from vathos.testing.faults import Fault, WaitingFault
 from vathos.testing.ledger import Ledger
-from vathos.testing.messages import Answer, Request
+from vathos.testing.messages import Request, Response
 from vathos.testing.provider import Provider
-from vathos.testing.records import Bearer, RecordedRequest, Records
+from vathos.testing.records import PresentedToken, RecordedRequest, Records
 from vathos.testing.urls import Urls
 
-__all__ = ["Case", "Realm"]
+__all__ = ["ENDPOINTS", "Exchange", "FaultQueue", "Realm"]
+
+ENDPOINTS = ("token", "api", "revocation", "introspection", "discovery")
+
+
+@dataclass(slots=True, eq=False)
+class _Queued:
+    fault: Fault
+    times: int | None
+    until: float | None
+
+
+class FaultQueue:
+    """Faults waiting for requests, by endpoint.
+
+    Counted faults come first, in the order they were queued; then the latest of the others.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lock = threading.Lock()  # guards _queues
+        self._queues: dict[str, list[_Queued]] = {endpoint: [] for endpoint in ENDPOINTS}
+
+    def put(
+        self, endpoint: str, fault: Fault, *, times: int | None, seconds: float | None
+    ) -> Callable[[], None]:
+        """Queues a fault and returns a function that removes it again."""
+        queue = self._queue(endpoint)
+        until = None if seconds is None else self._now() + seconds
+        queued = _Queued(fault, times if seconds is None else None, until)
+
+        def remove() -> None:
+            with self._lock:
+                if queued in queue:
+                    queue.remove(queued)
+
+        with self._lock:
+            queue.append(queued)
+        return remove
+
+    def take(self, endpoint: str) -> Fault:
+        """Takes the fault of the next request, one without any effect if there is none."""
+        now = self._now()
+        with self._lock:
+            queue = self._queues.get(endpoint, [])
+            queue[:] = [each for each in queue if each.until is None or now < each.until]
+            for queued in queue:
+                if queued.times is not None:
+                    queued.times -= 1
+                    if queued.times <= 0:
+                        queue.remove(queued)
+                    return queued.fault
+            return queue[-1].fault if queue else Fault()
+
+    def waiting(self) -> tuple[WaitingFault, ...]:
+        """Lists the faults that wait for requests."""
+        now = self._now()
+        with self._lock:
+            return tuple(
+                WaitingFault(endpoint, each.fault, each.times, each.until)
+                for endpoint, queue in self._queues.items()
+                for each in queue
+                if each.until is None or now < each.until
+            )
+
+    def clear(self, endpoint: str | None = None) -> None:
+        """Removes all faults of one endpoint, or of all."""
+        queues = list(self._queues.values()) if endpoint is None else [self._queue(endpoint)]
+        with self._lock:
+            for queue in queues:
+                queue.clear()
+
+    def _queue(self, endpoint: str) -> list[_Queued]:
+        if endpoint not in self._queues:
+            raise ValueError(f"there is no endpoint {endpoint!r}, only {', '.join(ENDPOINTS)}")
+        return self._queues[endpoint]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A request that arrived.
-
-    Attributes:
-        request: The request.
-        endpoint: Where it arrived.
-        fault: What is to go wrong with it.
-        record: The number of its record; 0 if there is none.
-    """
+class Exchange:
+    """A request that arrived, its fault, and the number of its record; 0 if there is none."""
 
     request: Request
     endpoint: str
-    fault: Effect
+    fault: Fault
     record: int
 
 
 class Realm:
-    """Everything of a server that is not a socket.
-
-    Args:
-        urls: The URLs.
-        accounts: The clients and users.
-        ledger: The tokens and sessions.
-        on_request: Is told of each request when it is over, however it ended.
-
-    Attributes:
-        control: Answers what comes below `/__vathos__/`, if anything does.
-    """
+    """Answers requests; `control` answers those below `/__vathos__/`, if it is set."""
 
     def __init__(
         self,
         urls: Urls,
         accounts: Accounts,
         ledger: Ledger,
-        on_request: Callable[[RecordedRequest], object] | None = None,
+        on_request: Callable[[RecordedRequest], object] | None,
     ) -> None:
         self.urls = urls
-        self.control: Callable[[Request], Answer] | None = None
+        self.control: Callable[[Request], Response] | None = None
         self._on_request = on_request
         self.now = ledger.now
         self.faults = FaultQueue(ledger.now)
@@ -64,58 +122,41 @@ class Realm:
         self.api = ProtectedApi(ledger, self.records, urls)
         self._provider = Provider(accounts, ledger, urls.realm)
 
-    def arrive(self, request: Request) -> Case:
-        """Records a request and decides what goes wrong with it.
-
-        Args:
-            request: The request.
-
-        Returns:
-            The case.
-        """
+    def arrive(self, request: Request) -> Exchange:
+        """Records a request and decides what goes wrong with it."""
         if self.control is not None and self.urls.control_name(request.path) is not None:
-            return Case(request, "control", Effect(), record=0)
+            return Exchange(request, "control", Fault(), record=0)
         endpoint = self.urls.find(request.path)
-        bearer = self.api.bearer(request) if endpoint == "api" else Bearer()
-        record = self.records.add(request, endpoint, self.now(), bearer)
-        return Case(request, endpoint, self.faults.take(endpoint), record)
+        token = self.api.presented(request) if endpoint == "api" else PresentedToken()
+        record = self.records.add(request, endpoint, self.now(), token)
+        return Exchange(request, endpoint, self.faults.take(endpoint), record)
 
-    def answer(self, case: Case) -> Answer:
-        """Answers a request, unless its fault has an answer of its own.
+    def answer(self, exchange: Exchange) -> Response:
+        """Answers as the client is to see it; a fault may have a response of its own."""
+        response = exchange.fault.edit(exchange.fault.answer or self._process(exchange))
+        self.records.answered(exchange.record, response.status)
+        return response
 
-        Args:
-            case: The case.
-
-        Returns:
-            The answer as the client is to see it.
-        """
-        answer = case.fault.edit(case.fault.answer or self._process(case))
-        self.records.answered(case.record, answer.status)
-        return answer
-
-    def done(self, case: Case) -> None:
-        """Tells of a request that is over.
-
-        Args:
-            case: The case.
-        """
-        record = self.records.get(case.record)
+    def done(self, exchange: Exchange) -> None:
+        """Reports a request that is over, however it ended."""
+        record = self.records.get(exchange.record)
         if record is not None and self._on_request is not None:
             self._on_request(record)
 
-    def _process(self, case: Case) -> Answer:
-        if case.endpoint == "control" and self.control is not None:
-            return self.control(case.request)
-        match case.endpoint:
+    def _process(self, exchange: Exchange) -> Response:
+        request = exchange.request
+        if exchange.endpoint == "control" and self.control is not None:
+            return self.control(request)
+        match exchange.endpoint:
             case "token":
-                return self._provider.token(case.request)
+                return self._provider.token(request)
             case "revocation":
-                return self._provider.revocation(case.request)
+                return self._provider.revocation(request)
             case "introspection":
-                return self._provider.introspection(case.request)
+                return self._provider.introspection(request)
             case "discovery":
-                return Answer.json(self.urls.document())
+                return Response.json(self.urls.document())
             case "api":
-                return self.api.answer(case.request)
+                return self.api.answer(request)
             case _:
-                return Answer.json({"error": self.urls.not_found(case.request.path)}, 404)
+                return Response.json({"error": self.urls.not_found(request.path)}, 404)

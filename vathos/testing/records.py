@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote, quote_plus
 
-from vathos.testing.messages import Headers, Request, authorization_scheme
+from oauthlib.common import CaseInsensitiveDict
+
+from vathos.testing.messages import Request, authorization_scheme
 from vathos.testing.validator import basic_credentials
 
 __all__ = ["RecordedRequest", "Records"]
@@ -55,7 +57,7 @@ class RecordedRequest:
     method: str
     path: str
     query: Mapping[str, str]
-    headers: Headers
+    headers: Mapping[str, str]
     form: Mapping[str, str]
     status: int | None
     grant_type: str | None
@@ -69,7 +71,7 @@ class RecordedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class PresentedToken:
     """What is known of the token that a request presented to the protected API."""
 
     number: int | None = None
@@ -90,14 +92,14 @@ class Records:
         self._records: dict[int, RecordedRequest] = {}
         self._count = 0
 
-    def add(self, request: Request, endpoint: str, time: float, bearer: Bearer) -> int:
+    def add(self, request: Request, endpoint: str, time: float, token: PresentedToken) -> int:
         """Records a request at its arrival.
 
         Args:
             request: The request.
             endpoint: Where it arrived.
             time: The server's time (Unix seconds).
-            bearer: The token it presented to the protected API.
+            token: The token it presented to the protected API.
 
         Returns:
             The number of the record.
@@ -105,8 +107,8 @@ class Records:
         hide = self._hider()
         form = {} if endpoint == "api" else dict(request.form)
         basic = basic_credentials(request.headers) or (None, None)
-        client_id = form.get("client_id", basic[0]) or bearer.client_id
-        username = form.get("username") or bearer.username
+        client_id = form.get("client_id", basic[0]) or token.client_id
+        username = form.get("username") or token.username
         grant_type = form.get("grant_type")
         scheme = authorization_scheme(request.headers)
         with self._lock:
@@ -126,7 +128,7 @@ class Records:
                 username=None if username is None else hide(username),
                 has_authorization="Authorization" in request.headers,
                 authorization_scheme=None if scheme is None else hide(scheme),
-                token_number=bearer.number,
+                token_number=token.number,
                 body_length=request.body_length,
                 # The hash of a form would let somebody try short passwords on it.
                 body_sha256=request.body_sha256 if endpoint == "api" else "",
@@ -196,8 +198,9 @@ def _hidden(pairs: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str
     )
 
 
-def _hidden_headers(headers: Headers, hide: Callable[[str], str]) -> Headers:
-    return Headers(
-        (name, "***" if name.lower() in _SECRET_HEADERS else hide(value))
+def _hidden_headers(headers: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str, str]:
+    hidden = {
+        name: "***" if name.lower() in _SECRET_HEADERS else hide(value)
         for name, value in headers.items()
-    )
+    }
+    return MappingProxyType(CaseInsensitiveDict(hidden))

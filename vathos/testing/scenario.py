@@ -26,14 +26,12 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from vathos.testing.accounts import Known
+from vathos.testing.controls import Controls
 from vathos.testing.orders import Order
 from vathos.testing.schema import NAME, SECONDS, Kind, checked
-
-if TYPE_CHECKING:
-    from vathos.testing.server import AuthorizationServer
 
 __all__ = ["Scenario", "Step"]
 
@@ -91,7 +89,7 @@ class Scenario(NamedTuple):
 
     def play(
         self,
-        server: AuthorizationServer,
+        server: Controls,
         stop: threading.Event,
         tell: Callable[[Step], object],
     ) -> None:

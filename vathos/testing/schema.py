@@ -1,6 +1,6 @@
 """Checks objects that came as JSON or TOML: which members they have, and of what kind.
 
-What is wrong is a `ValueError` with one line that names the member.
+A mistake is a `ValueError` with one line that names the member.
 """
 
 from __future__ import annotations
@@ -15,12 +15,7 @@ __all__ = ["Kind", "checked", "near", "one_of"]
 
 
 class Kind(NamedTuple):
-    """What a member may be.
-
-    Attributes:
-        words: What it must be, in words.
-        fits: Tells whether a value is that.
-    """
+    """What a member may be, in words, and a function that tells whether a value is that."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -64,7 +59,7 @@ ABOVE_ZERO = Kind("a number above 0", lambda value: _is_number(value) and value 
 COUNT = Kind("a whole number, at least 0", lambda value: _is_whole(value) and value >= 0)
 STATUS = Kind(
     "a status code from 200 to 599",
-    lambda value: _is_whole(value) and 200 <= value <= 599,  # noqa: PLR2004 - they speak
+    lambda value: _is_whole(value) and 200 <= value <= 599,  # noqa: PLR2004 - as the text says
 )
 TEXT = Kind("text", lambda value: isinstance(value, str))
 NAME = Kind("text that is not empty", lambda value: isinstance(value, str) and value != "")
@@ -78,14 +73,7 @@ HEADERS = Kind("an object of header fields", _are_headers)
 
 
 def one_of(words: Iterable[str]) -> Kind:
-    """Makes the kind of a word from a list.
-
-    Args:
-        words: The words there are, two at least.
-
-    Returns:
-        The kind.
-    """
+    """Makes the kind of a word from a list of two at least."""
     *most, last = allowed = tuple(words)
     return Kind(
         f"{', '.join(most)} or {last}", lambda value: isinstance(value, str) and value in allowed
@@ -95,20 +83,7 @@ def one_of(words: Iterable[str]) -> Kind:
 def checked(
     value: object, what: str, kinds: Mapping[str, Kind], *, needed: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Checks an object.
-
-    Args:
-        value: What came.
-        what: How a message names it.
-        kinds: The members it may have.
-        needed: Those that it must have.
-
-    Returns:
-        The object.
-
-    Raises:
-        ValueError: If a member is unknown, missing or of another kind.
-    """
+    """Returns the object if it has no unknown, missing or malformed member."""
     if not isinstance(value, dict):
         raise ValueError(f"{what} must be an object")  # noqa: TRY004 - it is what was sent
     for name, member in value.items():
@@ -123,15 +98,7 @@ def checked(
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """Suggests what an unknown name was meant to be.
-
-    Args:
-        name: The name.
-        names: Those there are.
-
-    Returns:
-        Words to put behind a message.
-    """
+    """Suggests, in words to put behind a message, what an unknown name was meant to be."""
     known = list(names)
     found = difflib.get_close_matches(name, known, n=1)
     if found:

@@ -1,4 +1,4 @@
-"""What every token store promises, as tests to inherit.
+"""Tests that every token store passes, to inherit.
 
 ```python
 import pytest
@@ -23,8 +23,7 @@ from typing import Any
 
 import pytest
 
-from vathos.testing.store_lock_contract import LockContract
-from vathos.testing.store_samples import Samples
+from vathos.testing.store_lock_contract import LockContract, Samples
 
 __all__ = ["StoreContract"]
 
@@ -126,7 +125,7 @@ class StoreContract(LockContract):
     # --- swap -----------------------------------------------------------------------------------
 
     def test_swap_replaces_what_was_seen(self, store: Any, sample: Samples) -> None:
-        """A token is put in place of the one that its buyer saw."""
+        """A token replaces the one that was seen before it was obtained."""
         _require_swap(store)
         newer = dataclasses.replace(sample.token, access_token="newer")
         store.save(sample.service, sample.token)
@@ -245,4 +244,4 @@ def _kept(store: Any, sample: Samples) -> Any:
 
 def _require_swap(store: Any) -> None:
     if not hasattr(store, "swap"):
-        pytest.skip("this store does not swap: its refresh tokens rest on its lock")
+        pytest.skip("this store has no swap; its lock alone protects refresh tokens")

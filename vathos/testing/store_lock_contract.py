@@ -1,25 +1,74 @@
-"""What the lock of every token store promises, as tests to inherit."""
+"""Tests of the lock that every token store hands out, and the samples all store tests use."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from vathos.testing.store_samples import Samples, samples
+from vathos.grants import ClientCredentialsGrant, PasswordGrant
+from vathos.oauth.identity import identity_of
+from vathos.tokens import Token
 
-__all__ = ["LockContract"]
+__all__ = ["LockContract", "Samples", "samples"]
 
+_URL = "https://as.example/token"
 _PATIENCE = 10.0
 _AT_ONCE = 0.05
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Two identities, each with its right and a wrong secret, and a token of five minutes."""
+
+    service: Any
+    wrong_secret: Any
+    person: Any
+    wrong_password: Any
+    token: Any
+
+    @property
+    def identities(self) -> tuple[Any, ...]:
+        """All four identities."""
+        return self.service, self.wrong_secret, self.person, self.wrong_password
+
+
+def samples() -> Samples:
+    """Makes the samples, with a token that begins to live now."""
+
+    def service(secret: str) -> Any:
+        return identity_of(_URL, ClientCredentialsGrant(client_id="device", client_secret=secret))
+
+    def person(password: str) -> Any:
+        grant = PasswordGrant(
+            client_id="app",
+            client_secret="s",
+            username="ada",
+            password=password,
+        )
+        return identity_of(_URL, grant)
+
+    issued_at = float(int(time.time())) + 0.111111
+    token = Token(
+        access_token="sample-access-token-2e6f",
+        expires_at=issued_at + 300.25,
+        scope="openid profile",
+        refresh_token="sample-refresh-token-c053",
+        refresh_expires_at=issued_at + 1800.5,
+        issued_at=issued_at,
+        issued_boot=5_000.222222,
+    )
+    return Samples(service("right"), service("wrong"), person("right"), person("wrong"), token)
+
+
 class LockContract:
-    """The tests of `lock`, and what all tests of a store stand on."""
+    """The tests of `lock`, and the fixtures of all tests of a store."""
 
     @pytest.fixture
     def factory(self) -> Callable[[], Any]:
@@ -33,7 +82,7 @@ class LockContract:
 
     @pytest.fixture
     def sample(self) -> Samples:
-        """What is put into it."""
+        """Identities and a token to put into it."""
         return samples()
 
     @pytest.fixture
@@ -68,13 +117,13 @@ class LockContract:
     def test_lock_that_is_held_times_out(
         self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
     ) -> None:
-        """Whoever cannot have the lock in time gets a TimeoutError."""
+        """A lock that does not become free in time raises TimeoutError."""
         with factory().lock(sample.service, _PATIENCE):
             late = pool.submit(_enter, factory(), sample.service, _AT_ONCE)
             assert type(late.exception(_PATIENCE)) is TimeoutError
 
     def test_lock_is_free_after_the_block(self, store: Any, sample: Samples) -> None:
-        """The lock is given back at the end, also after an error."""
+        """The lock is released at the end, also after an error."""
         with contextlib.suppress(ValueError), store.lock(sample.service, _PATIENCE):
             raise ValueError
         _enter(store, sample.service, _AT_ONCE)
@@ -91,7 +140,7 @@ class LockContract:
     def test_waiter_gets_the_lock(
         self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
     ) -> None:
-        """Whoever waits long enough gets the lock as soon as it is given back."""
+        """A thread that waits long enough gets the lock as soon as it is released."""
         with factory().lock(sample.service, _PATIENCE):
             waiting = pool.submit(_enter, factory(), sample.service, _PATIENCE)
             assert not waiting.done()
@@ -101,7 +150,7 @@ class LockContract:
     def test_identities_do_not_block_each_other(
         self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor, other: int
     ) -> None:
-        """Another identity's renewal is no reason to wait."""
+        """The lock of one identity does not keep another waiting."""
         identity = sample.identities[other]
         with factory().lock(sample.service, _PATIENCE):
             entered = pool.submit(_enter, factory(), identity, _PATIENCE / 2)
@@ -110,7 +159,7 @@ class LockContract:
     def test_lock_does_not_close_the_store(
         self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
     ) -> None:
-        """While one renews, it and all others can look, save and forget."""
+        """While one thread holds the lock, all can load, save and delete."""
         store = factory()
         with store.lock(sample.service, _PATIENCE):
             store.save(sample.service, sample.token)

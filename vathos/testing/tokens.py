@@ -1,11 +1,11 @@
-"""What the ledger records: access tokens, refresh tokens and sessions as values."""
+"""Access tokens, refresh tokens and sessions as the server keeps them."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
 
-__all__ = ["AccessToken", "Issue", "RefreshToken", "RefreshVerdict", "Session"]
+__all__ = ["AccessToken", "Issue", "RefreshState", "RefreshToken", "Session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class AccessToken:
         client_id: The client it was issued to.
         username: The user it stands for, or `None`.
         scopes: The granted scopes.
-        issued_at: The server's time at its birth (Unix seconds).
-        expires_at: The server's time at its end (Unix seconds).
+        issued_at: When it was issued, by the server's clock (Unix seconds).
+        expires_at: When it expires, by the server's clock (Unix seconds).
         session: Number of its session, or `None`.
         revoked: Whether it was revoked.
     """
@@ -35,7 +35,7 @@ class AccessToken:
     revoked: bool = False
 
     def state(self, now: float) -> str:
-        """Judges the token.
+        """Tells whether the token works.
 
         Args:
             now: The server's time (Unix seconds).
@@ -79,8 +79,9 @@ class Session:
         number: Its number, counted from 1.
         username: The user, or `None` for a client's own session.
         client_id: The client that opened it.
-        started_at: The server's time at its beginning (Unix seconds).
-        expires_at: The server's time at its end, unless it is refreshed before (Unix seconds).
+        started_at: When it began, by the server's clock (Unix seconds).
+        expires_at: When it ends unless it is refreshed before, by the server's clock (Unix
+            seconds).
         refreshes: How often it was refreshed.
     """
 
@@ -92,8 +93,8 @@ class Session:
     refreshes: int = 0
 
 
-class RefreshVerdict(enum.Enum):
-    """What came of checking a refresh token."""
+class RefreshState(enum.Enum):
+    """What the server finds when a refresh token is presented."""
 
     GOOD = "good"
     UNKNOWN = "unknown"
@@ -109,7 +110,7 @@ class Issue:
 
     Attributes:
         access: The new access token.
-        refresh: The refresh token of the answer, or `None`.
+        refresh: The refresh token of the response, or `None`.
         presented: The refresh token of the request, or `None`.
         client_id: The client that asked.
         username: The user that the tokens stand for, or `None`.

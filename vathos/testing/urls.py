@@ -1,4 +1,4 @@
-"""Where everything is: the URLs of a Keycloak realm, and which endpoint a path means."""
+"""The URLs of a server, laid out like a Keycloak realm, and which endpoint a path belongs to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ _ENDPOINTS = {"token": "/token", "revocation": "/revoke", "introspection": "/tok
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """The URLs of one server.
-
-    Attributes:
-        origin: Scheme, host and port.
-        realm: The name of the realm.
-    """
+    """The URLs of one server, from its origin and the name of its realm."""
 
     origin: str
     realm: str
@@ -45,25 +40,11 @@ class Urls:
         return f"{self.origin}{_CONTROL}".rstrip("/")
 
     def endpoint(self, name: str) -> str:
-        """Tells the URL of an OAuth endpoint.
-
-        Args:
-            name: `"token"`, `"revocation"` or `"introspection"`.
-
-        Returns:
-            The URL.
-        """
+        """Returns the URL of an OAuth endpoint."""
         return f"{self.issuer}/protocol/openid-connect{_ENDPOINTS[name]}"
 
     def find(self, path: str) -> str:
-        """Tells which endpoint a path means.
-
-        Args:
-            path: The path of a request.
-
-        Returns:
-            `"token"`, `"revocation"`, `"introspection"`, `"discovery"`, `"api"` or `"unknown"`.
-        """
+        """Returns the endpoint that a path belongs to, or `"unknown"`."""
         if path == "/v1" or path.startswith("/v1/"):
             return "api"
         url = self.origin + path
@@ -80,25 +61,11 @@ class Urls:
 
     @staticmethod
     def control_name(path: str) -> str | None:
-        """Tells what a path means to the control endpoint.
-
-        Args:
-            path: The path of a request.
-
-        Returns:
-            The last part of it; `None` if it is no path of the control endpoint.
-        """
+        """Returns the last part of a path of the control endpoint, `None` for any other path."""
         return path.removeprefix(_CONTROL) if path.startswith(_CONTROL) else None
 
     def not_found(self, path: str) -> str:
-        """Words the error of an unknown path as Keycloak does.
-
-        Args:
-            path: The path of a request.
-
-        Returns:
-            The `error` member of the answer.
-        """
+        """Words the error of an unknown path as Keycloak does."""
         parts = path.split("/")
         foreign_realm = parts[1:3] == ["auth", "realms"] and parts[3:4] != [self.realm]
         if foreign_realm:
@@ -106,11 +73,7 @@ class Urls:
         return "Unable to find matching target resource method"
 
     def document(self) -> dict[str, object]:
-        """Writes the discovery document (RFC 8414 §2).
-
-        Returns:
-            Its members.
-        """
+        """Writes the discovery document (RFC 8414 §2)."""
         methods = ["client_secret_basic", "client_secret_post"]
         return {
             "issuer": self.issuer,

@@ -1,4 +1,4 @@
-"""What oauthlib asks the server: who is this, may they, and what is to be remembered."""
+"""Answers oauthlib's questions: who is this client or user, what may it do, what is granted."""
 # ruff: noqa: ARG002 - the signatures are oauthlib's
 
 from __future__ import annotations
@@ -15,36 +15,23 @@ from oauthlib.oauth2 import OAuth2Error, RequestValidator
 
 from vathos.testing.accounts import Accounts, Client, Verdict, same_secret, service_account_name
 from vathos.testing.dialects import Dialect, Refusal
-from vathos.testing.introspection import describe
 from vathos.testing.ledger import Ledger
-from vathos.testing.tokens import AccessToken, Issue, RefreshVerdict
+from vathos.testing.tokens import AccessToken, Issue, RefreshState, RefreshToken
 
 __all__ = ["Validator", "basic_credentials", "refused"]
 
+Members = dict[str, int | str | list[str]]
+
 
 def refused(refusal: Refusal) -> OAuth2Error:
-    """Makes the exception that oauthlib turns into an error answer.
-
-    Args:
-        refusal: What to say.
-
-    Returns:
-        The exception, to be raised.
-    """
+    """Makes the exception that oauthlib turns into an error response."""
     error = OAuth2Error(refusal.description, status_code=refusal.status)
     error.error = refusal.error
     return error
 
 
 def basic_credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """Reads HTTP Basic client credentials; both parts are form-urlencoded (RFC 6749 §2.3.1).
-
-    Args:
-        headers: The header fields of a request.
-
-    Returns:
-        Client identifier and secret, or `None` if there are none or they are malformed.
-    """
+    """Reads HTTP Basic client credentials; both parts are form-urlencoded (RFC 6749 §2.3.1)."""
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -57,15 +44,7 @@ def basic_credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 class Validator(RequestValidator):
-    """Answers oauthlib from the accounts and the ledger.
-
-    The arguments of each method are oauthlib's and are described there.
-
-    Args:
-        accounts: The clients and users.
-        ledger: The tokens and sessions.
-        dialect: How refusals are worded.
-    """
+    """Answers oauthlib from the accounts and the ledger; the arguments are oauthlib's."""
 
     def __init__(self, accounts: Accounts, ledger: Ledger, dialect: Dialect) -> None:
         super().__init__()
@@ -128,7 +107,7 @@ class Validator(RequestValidator):
     def get_default_scopes(
         self, client_id: str, request: Request, *args: Any, **kwargs: Any
     ) -> list[str]:
-        """Grants every scope of the client to who asks for none."""
+        """Grants every scope of the client to a request that names none."""
         return list(_client_of(request).scopes)
 
     def validate_scopes(
@@ -166,16 +145,16 @@ class Validator(RequestValidator):
         self, refresh_token: str, client: Any, request: Request, *args: Any, **kwargs: Any
     ) -> bool:
         """Checks a refresh token, and that its user may still log in."""
-        verdict = self._ledger.check_refresh(refresh_token, client.client_id)
-        if verdict is not RefreshVerdict.GOOD:
+        state = self._ledger.check_refresh(refresh_token, client.client_id)
+        if state is not RefreshState.GOOD:
             refusals = {
-                RefreshVerdict.UNKNOWN: self._dialect.unknown_refresh_token,
-                RefreshVerdict.FOREIGN: self._dialect.foreign_refresh_token,
-                RefreshVerdict.ENDED: self._dialect.ended_session,
-                RefreshVerdict.EXPIRED: self._dialect.expired_refresh_token,
-                RefreshVerdict.REUSED: self._dialect.reused_refresh_token,
+                RefreshState.UNKNOWN: self._dialect.unknown_refresh_token,
+                RefreshState.FOREIGN: self._dialect.foreign_refresh_token,
+                RefreshState.ENDED: self._dialect.ended_session,
+                RefreshState.EXPIRED: self._dialect.expired_refresh_token,
+                RefreshState.REUSED: self._dialect.reused_refresh_token,
             }
-            raise refused(refusals[verdict])
+            raise refused(refusals[state])
         known = self._ledger.refresh_token(refresh_token)
         request.user = known.username if known else None
         user = self._accounts.user(request.user or "")
@@ -197,7 +176,7 @@ class Validator(RequestValidator):
     def save_bearer_token(
         self, token: Mapping[str, Any], request: Request, *args: Any, **kwargs: Any
     ) -> None:
-        """Puts the tokens of an answer on record."""
+        """Puts the tokens of a response on record."""
         self._ledger.issue(
             Issue(
                 access=token["access_token"],
@@ -225,12 +204,38 @@ class Validator(RequestValidator):
 
     def introspect_token(
         self, token: str, token_type_hint: str, request: Request, *args: Any, **kwargs: Any
-    ) -> dict[str, int | str | list[str]] | None:
+    ) -> Members | None:
         """Describes a live token (RFC 7662 §2.2)."""
-        return describe(self._ledger, token)
+        return _describe(self._ledger, token)
 
 
 def _client_of(request: Request) -> Client:
     client = request.client
     assert isinstance(client, Client)  # noqa: S101 - set by authenticate_client, which came first
     return client
+
+
+def _describe(ledger: Ledger, token: str) -> Members | None:
+    """Describes a live token, access or refresh; of any other nothing is known."""
+    with ledger.lock:
+        access = ledger.access_token(token)
+        if access is not None:
+            live = access.state(ledger.now()) == "live"
+            members = _members(access, access.issued_at, access.expires_at)
+            return {**members, "token_type": "Bearer"} if live else None
+        refresh = ledger.refresh_token(token)
+        session = ledger.session(refresh.session) if refresh else None
+        if refresh is None or refresh.spent or session is None:
+            return None
+        live = ledger.now() < session.expires_at
+        return _members(refresh, session.started_at, session.expires_at) if live else None
+
+
+def _members(token: AccessToken | RefreshToken, born: float, dies: float) -> Members:
+    members: Members = {
+        "scope": " ".join(token.scopes),
+        "client_id": token.client_id,
+        "exp": int(dies),
+        "iat": int(born),
+    }
+    return members if token.username is None else {**members, "username": token.username}

@@ -1,4 +1,4 @@
-"""From an answer to bytes on a connection, whole or faulty (RFC 9112)."""
+"""Writes a response to a connection, whole or with its fault (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http.client import responses
 
-from vathos.testing.effects import Effect
-from vathos.testing.messages import Answer, has_body
+from vathos.testing.faults import Fault
+from vathos.testing.messages import Response, has_body
 
 __all__ = ["Delivery", "cut_off"]
 
@@ -22,31 +22,18 @@ _DRIPS_PER_SECOND = 50
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer is to be sent.
+    """A response, its fault, the time for its `Date` header (Unix seconds), and how to send it."""
 
-    Attributes:
-        answer: What to send.
-        fault: What goes wrong on the way.
-        now: The server's time, for the `Date` header (Unix seconds).
-        bodiless: Whether the request was HEAD.
-        keep_alive: Whether the connection stays open.
-    """
-
-    answer: Answer
-    fault: Effect
+    response: Response
+    fault: Fault
     now: float
     bodiless: bool
     keep_alive: bool
 
     def send(self, write: Callable[[bytes], object], wait: Callable[[float], bool]) -> bool:
-        """Sends the answer.
+        """Sends the response, and returns whether it was sent whole.
 
-        Args:
-            write: Sends bytes.
-            wait: Waits for a number of seconds; says `True` if the server closes meanwhile.
-
-        Returns:
-            Whether the answer was sent whole.
+        `wait` waits for a number of seconds; it returns `True` if the server closes meanwhile.
         """
         head = self.head()
         rate = self.fault.drip_rate
@@ -67,30 +54,22 @@ class Delivery:
         return self.fault.cut_after is None
 
     def head(self) -> bytes:
-        """Writes status line and header fields.
-
-        Returns:
-            The bytes up to and with the empty line.
-        """
-        status = self.answer.status
+        """Writes status line and header fields."""
+        status = self.response.status
         phrase = responses.get(status, "Unassigned")
-        fields = {"Date": formatdate(self.now, usegmt=True), **self.answer.headers}
-        if self.answer.stream is not None:
+        fields = {"Date": formatdate(self.now, usegmt=True), **self.response.headers}
+        if self.response.stream is not None:
             fields["Transfer-Encoding"] = "chunked"
         elif has_body(status):
-            fields["Content-Length"] = str(len(self.answer.content))
+            fields["Content-Length"] = str(len(self.response.content))
         if not self.keep_alive:
             fields["Connection"] = "close"
         lines = [f"HTTP/1.1 {status} {phrase}", *(f"{n}: {v}" for n, v in fields.items()), "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
     def body(self) -> Iterator[bytes]:
-        """Writes the body in pieces, cut off where the fault says so.
-
-        Yields:
-            Bytes, with their transfer coding.
-        """
-        if self.bodiless or not has_body(self.answer.status):
+        """Writes the body in pieces with their transfer coding, cut off where the fault says so."""
+        if self.bodiless or not has_body(self.response.status):
             return
         left = self.fault.cut_after
         for piece in self._pieces():
@@ -101,12 +80,12 @@ class Delivery:
                 left -= len(piece[:left])
 
     def _pieces(self) -> Iterator[bytes]:
-        content = self.answer.content
-        if self.answer.stream is None:
+        content = self.response.content
+        if self.response.stream is None:
             yield from (content[at : at + _PIECE] for at in range(0, len(content), _PIECE))
             return
-        for at in range(0, self.answer.stream, _PIECE):
-            data = b"v" * min(_PIECE, self.answer.stream - at)
+        for at in range(0, self.response.stream, _PIECE):
+            data = b"v" * min(_PIECE, self.response.stream - at)
             yield b"%x\r\n%b\r\n" % (len(data), data)
         yield b"0\r\n\r\n"
 
@@ -117,11 +96,9 @@ def _drops(head: bytes, body: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def cut_off(connection: socket.socket, *, reset: bool = False) -> None:
-    """Ends a connection for both sides; whoever waits on it, in any thread, is woken.
+    """Ends a connection for both sides and wakes whoever waits on it; its owner closes it.
 
-    Args:
-        connection: The connection; it is not closed, its owner does that.
-        reset: Whether the close shall reset it (RST) instead of ending it in order (FIN).
+    With `reset` the close resets it (RST) instead of ending it in order (FIN).
     """
     if reset:
         # Linger for zero seconds: close() then resets. A shutdown would send FIN first.

@@ -1,16 +1,18 @@
-"""What comes over a connection: malformed requests, clients that leave, errors inside."""
+"""Connections: malformed requests, clients that leave, errors inside, and the end of a server."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from typing import cast
 
 import pytest
 import requests
 
 from tests.testing.plain import raw, read_all, service
 from vathos.testing import AuthorizationServer
-from vathos.testing.handler import Handler
+from vathos.testing.http_server import Handler, Listener
+from vathos.testing.realm import Realm
 
 
 @pytest.mark.parametrize(
@@ -87,3 +89,28 @@ def test_handler_answers_methods_and_nothing_else() -> None:
     handler = Handler.__new__(Handler)
     assert hasattr(handler, "do_ANYTHING")
     assert not hasattr(handler, "anything")
+
+
+def test_connection_that_comes_while_closing_is_dropped() -> None:
+    """A worker that starts when the server is closing serves nobody."""
+    listener = Listener(("127.0.0.1", 0), None)
+    listener.serve(cast("Realm", None))
+    listener.close()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        listener.process_request(theirs, None)
+        assert ours.recv(1) == b""
+
+
+def test_repeated_fields_are_one(server: AuthorizationServer) -> None:
+    """A header field that was sent twice, in whatever case, is one field with both values."""
+    with raw(server) as connection:
+        connection.sendall(
+            b"GET /v1/x HTTP/1.1\r\nHost: x\r\nX-Trace: 1\r\nx-trace: 2\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        read_all(connection)
+    (record,) = server.requests
+    assert {name: value for name, value in record.headers.items() if "race" in name} == {
+        "x-trace": "1, 2"
+    }

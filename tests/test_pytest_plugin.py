@@ -8,11 +8,14 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+import requests
+
 import vathos.pytest_plugin
 from tests.testing.plain import service
 from vathos.testing import AuthorizationServer
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[1]
 PLUGIN = "vathos.pytest_plugin"
 
 
@@ -36,7 +39,8 @@ def test_fixture_yields_a_fresh_running_server() -> None:
     assert isinstance(server, AuthorizationServer)
     assert service(server).status_code == 200
     assert next(generator, None) is None
-    assert server._listener._closing.is_set()
+    with pytest.raises(requests.ConnectionError):
+        service(server)
 
 
 def test_fixture_is_found_by_pytest(tmp_path: pathlib.Path) -> None:

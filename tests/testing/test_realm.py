@@ -1,4 +1,4 @@
-"""The queue: order, counts, durations, outages, healing."""
+"""Queued faults: their order, counts, durations, outages and removal."""
 
 from __future__ import annotations
 
