@@ -140,6 +140,11 @@ class TokenResponseError(VathosError):
         """
         return self.status // 100 == 4 and self.status not in {408, 429}  # noqa: PLR2004
 
+    @property
+    def redirected(self) -> bool:
+        """Whether the answer was a redirect. It is not followed, as the secret would go along."""
+        return self.status // 100 == 3  # noqa: PLR2004 - the class of redirects
+
 
 class InvalidClientError(TokenResponseError):
     """The client id is unknown, its secret is wrong, or it may not use this grant."""

@@ -71,19 +71,18 @@ def status_of(error: BaseException) -> Exit | None:
         StoreError,
         TokenResponseError,
     )
-    from vathos.oauth.failures import chain  # noqa: PLC0415
+    from vathos.oauth.failures import cause_of  # noqa: PLC0415
 
     if isinstance(error, InsecureTransportError | InsecureFileError):
         return Exit.UNSAFE
     if isinstance(error, ConfigurationError | StoreError):
         return Exit.CONFIGURATION
     if isinstance(error, TokenResponseError):
-        if error.status // 100 == 3:  # noqa: PLR2004 - a redirect, which was not followed
+        if error.redirected:
             return Exit.UNSAFE
         return Exit.REFUSED if error.refused else Exit.UNREACHABLE
     if not isinstance(error, requests.RequestException):
         return None
-    kinds = (ssl.SSLError, requests.exceptions.SSLError)
-    if any(isinstance(cause, kinds) for cause in chain(error)):
+    if cause_of(error, ssl.SSLError, requests.exceptions.SSLError):
         return Exit.UNSAFE
     return Exit.CONFIGURATION if isinstance(error, ValueError) else Exit.UNREACHABLE

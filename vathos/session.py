@@ -9,6 +9,7 @@ import requests
 from requests_oauthlib import OAuth2Session
 
 from vathos.dropin.oauth2_session import Shared, SourcedSession
+from vathos.oauth.transport import ignore_netrc
 from vathos.oauth.urls import is_absolute, join
 from vathos.system.forks import renew_after_fork
 from vathos.tokens import Instant, now
@@ -28,11 +29,6 @@ _DECIDED = "_vathos_decided"
 _PLAIN = frozenset(
     {"client", "auto_refresh_url", "auto_refresh_kwargs", "redirect_uri", "state", "pkce"}
 )
-
-
-def _inert(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Changes nothing; where `None` would let netrc in."""
-    return request
 
 
 class VathosSession(SourcedSession):
@@ -156,7 +152,7 @@ class VathosSession(SourcedSession):
         super().__init__(
             self._settings.client_id, scope=scope, token_updater=token_updater, **oauth
         )
-        self.auth = _inert
+        self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
@@ -256,7 +252,7 @@ class VathosSession(SourcedSession):
             return super().request(method, url, data=data, headers=headers, **rest)
         url = self._absolute(url)
         if withhold_token and auth is None:
-            rest["auth"] = _inert
+            rest["auth"] = ignore_netrc
         elif not withhold_token:
             for hook in self.compliance_hook["protected_request"]:
                 url, headers, data = hook(url, headers, data)
@@ -275,7 +271,7 @@ class VathosSession(SourcedSession):
         if self._source is not None:
             request.url = self._absolute(request.url)
         prepared = super().prepare_request(request)
-        if request.auth or (self.auth and self.auth is not _inert):
+        if request.auth or (self.auth and self.auth is not ignore_netrc):
             _decide(prepared)
         return prepared
 

@@ -168,7 +168,7 @@ def test_revocation_endpoint_that_nobody_knows(vathos: Driver, tmp_path: Path) -
     done = vathos("logout", "--token-url", url)
     assert done == (
         *(Exit.CONFIGURATION, ""),
-        f"vathos: where {url} revokes tokens is not known; pass the URL: revoke('https://…'){KEPT}",
+        f"vathos: the revocation endpoint of {url} is not known; pass its URL: revoke('https://…'){KEPT}",
     )
     assert len(entries(tmp_path)) == 1
 

@@ -1,8 +1,8 @@
 """Finds the endpoints of an issuer in its discovery document (OpenID Discovery, RFC 8414).
 
-The document is believed only if its issuer is the one that was asked for (RFC 8414 §3.3) and its
-endpoints are on the issuer's own origin. It is kept in memory and in the user's cache folder; once
-it is known, no renewal waits for it again: it is read anew in the background when it is a day old.
+The document counts only if its issuer is the one that was asked for (RFC 8414 §3.3) and its
+endpoints are on the issuer's own origin. It is kept in memory and in the user's cache folder. When
+it is a day old it is read again in the background, so that no renewal waits for it.
 """
 
 from __future__ import annotations
@@ -16,34 +16,20 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
-from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.endpoint import Metadata, TokenEndpoint
 from vathos.oauth.exchange import MAX_BODY, get
 from vathos.oauth.transport import Transport
-from vathos.oauth.urls import checked_url, origin_of
+from vathos.oauth.urls import checked_url, origin_of, realm_hint
 from vathos.system.threads import Background
 from vathos.tokens import Instant, now
 
-__all__ = ["DiscoveredEndpoint", "Metadata", "discover"]
+__all__ = ["DiscoveredEndpoint", "Metadata", "discover", "forget"]
 
 _OLD_AFTER = 86400.0
-
-
-class Metadata(NamedTuple):
-    """What an issuer says about itself.
-
-    Attributes:
-        token_url: URL of the token endpoint.
-        revocation_url: URL of the revocation endpoint, or `None`.
-        read_at: Unix timestamp (seconds, UTC) of the reading.
-    """
-
-    token_url: str
-    revocation_url: str | None
-    read_at: float
 
 
 # By issuer; a value is replaced as a whole.
@@ -51,12 +37,16 @@ _known: dict[str, Metadata] = {}
 
 
 class DiscoveredEndpoint(TokenEndpoint):
-    """A token endpoint that the issuer's document names; the issuer stands for it in identities.
+    """The token endpoint that an issuer's discovery document names.
+
+    A token that is stored belongs to the issuer's URL, not to that of the token endpoint, which may
+    change.
 
     Args:
         issuer: URL of the issuer.
         transport: TLS, certificate and proxy settings.
-        client_authentication: As `vathos.oauth.endpoint.TokenEndpoint` takes it.
+        client_authentication: `client_secret_post` or `client_secret_basic`, as for
+            `vathos.oauth.endpoint.TokenEndpoint`.
         clock: Reads the present moment.
     """
 
@@ -76,14 +66,15 @@ class DiscoveredEndpoint(TokenEndpoint):
         )
         self._background = Background()
 
-    def address(self, timeout: float) -> str:
-        """Tells where to post the token request; only the very first time it has to ask.
+    def metadata(self, timeout: float) -> Metadata:
+        """Returns the URLs of the issuer's endpoints; the server is asked for the first ones only.
 
         Args:
-            timeout: Seconds that may take.
+            timeout: Seconds it may take to ask the server.
 
         Returns:
-            The URL of the token endpoint.
+            What the discovery document says. One that is a day old is used, and read again in the
+            background.
 
         Raises:
             ConfigurationError: If the document is not the issuer's.
@@ -91,25 +82,6 @@ class DiscoveredEndpoint(TokenEndpoint):
             TokenRequestError: If there was no answer.
             TokenResponseError: If there is no such document.
         """
-        return self._metadata(timeout).token_url
-
-    def revocation_address(self, timeout: float) -> str | None:
-        """Tells where tokens are revoked.
-
-        Args:
-            timeout: Seconds it may take to find out.
-
-        Returns:
-            The URL of the revocation endpoint; the neighbour of the token endpoint, if the document
-            names none.
-        """
-        metadata = self._metadata(timeout)
-        if metadata.revocation_url is not None:
-            return metadata.revocation_url
-        folder, _, last = metadata.token_url.rpartition("/")
-        return f"{folder}/revoke" if last == "token" else None
-
-    def _metadata(self, timeout: float) -> Metadata:
         known = _known.get(self.url) or _cached(self.url)
         if known is None:
             return discover(self.url, self.transport, timeout)
@@ -123,7 +95,7 @@ class DiscoveredEndpoint(TokenEndpoint):
 
 
 def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
-    """Reads the discovery document of an issuer, checks it, and remembers it.
+    """Reads the discovery document of an issuer, checks it, and keeps what it says.
 
     Args:
         issuer: URL of the issuer.
@@ -131,7 +103,7 @@ def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
         timeout: Seconds for all of it.
 
     Returns:
-        What it says.
+        The URLs of its endpoints.
 
     Raises:
         ConfigurationError: If the document is not the issuer's.
@@ -152,14 +124,17 @@ def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
             return metadata
         if status != HTTPStatus.NOT_FOUND:
             break
-    path = urlsplit(issuer).path
-    hint = "'/auth' may be too much" if path.startswith("/auth/") else "'/auth' may be missing"
+    hint = realm_hint(issuer) if status == HTTPStatus.NOT_FOUND else ""
     raise TokenResponseError(
-        f"the issuer {issuer} has no discovery document (HTTP {status})"
-        f"{f'; {hint} before /realms' if status == HTTPStatus.NOT_FOUND else ''}",
+        f"the issuer {issuer} has no discovery document (HTTP {status}){hint and f'; {hint}'}",
         endpoint=issuer,
         status=status,
     )
+
+
+def forget() -> None:
+    """Forgets what this process has read; the files in the cache folder stay."""
+    _known.clear()
 
 
 def _document_urls(issuer: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 from vathos.errors import (
@@ -20,10 +20,10 @@ from vathos.errors import (
 from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
-from vathos.oauth.urls import origin_of
+from vathos.oauth.urls import origin_of, realm_hint
 from vathos.tokens import Instant, MalformedTokenError, Token, now
 
-__all__ = ["TokenEndpoint", "token_from"]
+__all__ = ["Metadata", "TokenEndpoint", "token_from"]
 
 _REFUSED = {
     "client_credentials": "the server takes nothing from this client; check its settings there",
@@ -37,8 +37,23 @@ _REFUSED = {
 _UNPRINTABLE = re.compile(r"\n+")
 
 
+class Metadata(NamedTuple):
+    """Where the endpoints of an authorization server are (RFC 8414 §2).
+
+    Attributes:
+        token_url: URL of the token endpoint.
+        revocation_url: URL of the revocation endpoint (RFC 7009), or `None` if it is not known.
+        read_at: Unix timestamp (seconds, UTC) of the moment when the server said so; 0 if it was
+            not asked.
+    """
+
+    token_url: str
+    revocation_url: str | None = None
+    read_at: float = 0.0
+
+
 class TokenEndpoint:
-    """Where grants are presented.
+    """Sends token requests to one token endpoint, and reads its answers.
 
     Args:
         url: URL of the token endpoint.
@@ -70,10 +85,10 @@ class TokenEndpoint:
         self.clock = clock
 
     def request(self, grant: Grant | RefreshGrant, timeout: float) -> Token:
-        """Presents a grant, once.
+        """Sends one token request; nothing is retried here.
 
         Args:
-            grant: What to present.
+            grant: The grant.
             timeout: Seconds for the whole exchange.
 
         Returns:
@@ -85,33 +100,22 @@ class TokenEndpoint:
         """
         form, headers = self.authenticated(grant, grant.form())
         started = time.monotonic()
-        url = self.address(timeout)
+        url = self.metadata(timeout).token_url
         left = timeout - (time.monotonic() - started)
         requested = self.clock()
         answer = post(url, form, headers=headers, transport=self.transport, timeout=left)
         return token_from(answer, grant, url, requested)
 
-    def address(self, timeout: float) -> str:  # noqa: ARG002 - others have to ask for it
-        """Tells where to post the token request.
+    def metadata(self, timeout: float) -> Metadata:  # noqa: ARG002 - an issuer has to be asked
+        """Returns the URLs of the server's endpoints, as far as they are known.
 
         Args:
-            timeout: Seconds it may take to find out.
+            timeout: Seconds it may take to ask the server, where that is necessary.
 
         Returns:
-            The URL of the token endpoint.
+            The URLs.
         """
-        return self.url
-
-    def revocation_address(self, timeout: float) -> str | None:  # noqa: ARG002 - as above
-        """Tells where tokens are revoked (RFC 7009), where the server says so.
-
-        Args:
-            timeout: Seconds it may take to find out.
-
-        Returns:
-            The URL of the revocation endpoint, or `None` if it is not known.
-        """
-        return None
+        return Metadata(self.url)
 
     def authenticated(
         self, grant: Grant | RefreshGrant, fields: Mapping[str, str]
@@ -119,7 +123,7 @@ class TokenEndpoint:
         """Adds the client authentication to the form or the header, never to both (§2.3).
 
         Args:
-            grant: Whose client id and secret.
+            grant: The grant with the client id and secret.
             fields: The form.
 
         Returns:
@@ -150,7 +154,8 @@ def token_from(
 
     Args:
         answer: The answer.
-        grant: What was presented; its secrets are blotted out of the server's words.
+        grant: The grant that was sent; where the server repeats one of its secrets in an error,
+            the message has `***` instead.
         endpoint: URL of the token endpoint, for the message.
         requested: The moment before the token request left.
 
@@ -227,15 +232,14 @@ def _remedy(
     if kind is InvalidGrantError:
         return _REFUSED[grant.grant_type]
     if status == HTTPStatus.NOT_FOUND:
-        auth = (
-            "'/auth' may be too much (Keycloak has none since version 17)"
-            if "/auth/" in endpoint
-            else "'/auth' may be missing before '/realms'"
+        hint = realm_hint(endpoint)
+        return (
+            "no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL)"
+            f"{hint and f': {hint}'}"
         )
-        return f"no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL): {auth}"
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return "the proxy wants a login; check the proxy settings (proxies=, HTTPS_PROXY)"
-    if 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
+    if answer.redirected:
         return (
             f"it redirects to {_origin_text(answer.headers.get('location', ''))}, which was not "
             "followed, because the secret would go along; set the token URL to its final address "

@@ -15,13 +15,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 from requests.adapters import HTTPAdapter
 from requests.sessions import Session
 
 from vathos.errors import RenewalTimeout
 from vathos.oauth.failures import failure, without_secrets
-from vathos.oauth.transport import Transport
+from vathos.oauth.transport import Transport, ignore_netrc
 
 __all__ = ["Answer", "get", "post"]
 
@@ -39,17 +38,16 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
-
-    Attributes:
-        status: HTTP status.
-        headers: Header fields, names in lower case.
-        body: At most `MAX_BODY + 1` bytes.
-    """
+    """An HTTP answer: header names in lower case, and at most `MAX_BODY + 1` bytes of the body."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    @property
+    def redirected(self) -> bool:
+        """Whether it is a redirect, which is not followed."""
+        return self.status // 100 == 3  # noqa: PLR2004 - the class of redirects
 
 
 def post(
@@ -208,8 +206,7 @@ def _send(
             url,
             data=None if form is None else dict(form),
             headers={**_HEADERS, **headers},
-            # Not None: netrc would add a second client authentication (RFC 6749 §2.3).
-            auth=_unchanged,
+            auth=ignore_netrc,
             allow_redirects=False,
             stream=True,
             timeout=timeout,
@@ -219,10 +216,6 @@ def _send(
         ) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, names, b"".join(_chunks(response.raw)))
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _chunks(raw: Any) -> Iterator[bytes]:

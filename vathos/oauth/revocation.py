@@ -1,4 +1,4 @@
-"""Ends what a token stands for at the server, so that a job leaves no login behind (RFC 7009)."""
+"""Revokes tokens at the server (RFC 7009), so that a job leaves no login behind."""
 
 from __future__ import annotations
 
@@ -16,51 +16,21 @@ from vathos.tokens import Token
 __all__ = ["revocation_url", "revoke"]
 
 
-def revocation_url(token_url: str, given: str | None) -> str:
-    """Tells where tokens are revoked.
+def revoke(
+    endpoint: TokenEndpoint, grant: Grant, token: Token | None, url: str | None, timeout: float
+) -> None:
+    """Revokes the refresh token, and with it the login, then the access token; `None` has neither.
 
-    Args:
-        token_url: The token endpoint.
-        given: The URL of the revocation endpoint, if it is known.
-
-    Returns:
-        The given URL, else the neighbour of the token endpoint as Keycloak has it (`…/revoke`).
-
-    Raises:
-        ConfigurationError: If there is no such neighbour, or the given URL is not safe.
+    Without a URL they are revoked where the server says, else at `…/revoke` beside the token
+    endpoint. A token that is dead already is no error (RFC 7009 §2.2). `timeout` is in seconds, for
+    each exchange.
     """
-    if given is None:
-        parts = urlsplit(token_url)
-        folder, _, last = parts.path.rpartition("/")
-        if last != "token":
-            raise ConfigurationError(
-                f"where {token_url} revokes tokens is not known; pass the URL: revoke('https://…')"
-            )
-        return parts._replace(path=f"{folder}/revoke").geturl()
-    try:
-        is_secure = origin_of(given).is_secure
-    except ValueError as error:
-        raise ConfigurationError(f"the revocation URL is not a URL: {error}") from None
-    if not is_secure:
-        raise ConfigurationError("the revocation URL must start with https://")
-    return given
-
-
-def revoke(endpoint: TokenEndpoint, grant: Grant, token: Token, url: str, timeout: float) -> None:
-    """Revokes the refresh token, and with it the login; then the access token.
-
-    Args:
-        endpoint: The token endpoint, for its way of authentication.
-        grant: Who owns the token.
-        token: What to revoke. One that is dead already is no error (RFC 7009 §2.2).
-        url: The revocation endpoint.
-        timeout: Seconds for each exchange.
-
-    Raises:
-        TokenRequestError: If there was no answer.
-        TokenResponseError: If the server refused.
-    """
-    kinds = {"refresh_token": token.refresh_token, "access_token": token.access_token}
+    metadata = endpoint.metadata(timeout)
+    url = revocation_url(metadata.token_url, url or metadata.revocation_url)
+    kinds = {
+        "refresh_token": token and token.refresh_token,
+        "access_token": token and token.access_token,
+    }
     for kind, value in kinds.items():
         if value is None:
             continue
@@ -77,6 +47,26 @@ def revoke(endpoint: TokenEndpoint, grant: Grant, token: Token, url: str, timeou
                 status=answer.status,
                 error=error or None,
             )
+
+
+def revocation_url(token_url: str, given: str | None) -> str:
+    """Returns the given URL if it is safe, else the neighbour `…/revoke` that Keycloak has."""
+    if given is None:
+        parts = urlsplit(token_url)
+        folder, _, last = parts.path.rpartition("/")
+        if last != "token":
+            raise ConfigurationError(
+                f"the revocation endpoint of {token_url} is not known; pass its URL: "
+                "revoke('https://…')"
+            )
+        return parts._replace(path=f"{folder}/revoke").geturl()
+    try:
+        is_secure = origin_of(given).is_secure
+    except ValueError as error:
+        raise ConfigurationError(f"the revocation URL is not a URL: {error}") from None
+    if not is_secure:
+        raise ConfigurationError("the revocation URL must start with https://")
+    return given
 
 
 def _error_of(answer: Answer) -> str:

@@ -1,23 +1,31 @@
-"""How servers are reached: the settings that API requests and token requests share."""
+"""How servers are reached: settings that API requests and token requests share, and no netrc.
+
+Of few lines, as the session class imports it and should load nothing else for it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Transport"]
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+__all__ = ["Transport", "ignore_netrc"]
+
+
+def ignore_netrc(request: PreparedRequest) -> PreparedRequest:
+    """An `auth` that adds nothing.
+
+    With `auth=None`, `requests` would look for the host in a netrc file, and send what it finds
+    there in place of the token, or beside the client authentication (RFC 6749 §2.3 allows one).
+    """
+    return request
 
 
 @dataclass(slots=True)
 class Transport:
-    """How to reach servers: the settings of `requests.Session` that token requests share.
-
-    Attributes:
-        verify: Whether, or by which CA bundle, TLS certificates are verified.
-        cert: Client certificate, a path or a pair of paths.
-        proxies: Proxies by scheme.
-        trust_env: Whether proxies and CA bundle may come from the environment.
-    """
+    """The attributes of `requests.Session` that token requests use too, named as they are there."""
 
     verify: Any = True
     cert: Any = None

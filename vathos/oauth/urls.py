@@ -13,24 +13,28 @@ from urllib.parse import urlsplit
 
 from vathos.system.late_errors import configuration_error, insecure_url
 
-__all__ = ["Origin", "checked_url", "is_absolute", "join", "origin_of", "receiver_of"]
+__all__ = [
+    "Origin",
+    "checked_url",
+    "is_absolute",
+    "join",
+    "origin_of",
+    "other_realm_path",
+    "realm_hint",
+    "receiver_of",
+]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENT = re.compile(r"[^/?#]*")
+_AUTH = "/auth"
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port: what decides who receives a request (RFC 6454 §4).
+    """Scheme, host and port: what decides who receives a request (RFC 6454 §4)."""
 
-    Attributes:
-        scheme: Lower case, such as `https`.
-        host: Lower case, without brackets or a trailing dot.
-        port: The port, the scheme's default filled in; `None` for a scheme without one.
-    """
-
-    scheme: str
-    host: str
-    port: int | None
+    scheme: str  # lower case
+    host: str  # lower case, without brackets or a trailing dot
+    port: int | None  # the scheme's default filled in
 
     @property
     def is_loopback(self) -> bool:
@@ -62,17 +66,7 @@ def _is_loopback_address(host: str) -> bool:
 
 @lru_cache(maxsize=512)
 def origin_of(url: str) -> Origin:
-    """Returns the origin of an absolute URL.
-
-    Args:
-        url: An absolute URL.
-
-    Returns:
-        The origin, with the scheme's default port filled in.
-
-    Raises:
-        ValueError: If the URL has no host or a port that is not a number.
-    """
+    """Returns the origin of an absolute URL; raises `ValueError` if host or port cannot be read."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -88,31 +82,14 @@ def origin_of(url: str) -> Origin:
 
 @lru_cache(maxsize=512)
 def receiver_of(url: str) -> Origin | None:
-    """Returns who receives an HTTP request.
-
-    Args:
-        url: An absolute URL.
-
-    Returns:
-        The origin, or `None` if the URL is not one of HTTP.
-
-    Raises:
-        ValueError: If the URL is one of HTTP and has no host or a malformed port.
-    """
+    """Returns the origin of an HTTP URL, `None` for any other scheme."""
     return origin_of(url) if urlsplit(url).scheme in _DEFAULT_PORTS else None
 
 
 def is_absolute(url: str) -> bool:
-    """Tells whether a URL stands alone (RFC 3986 §4.3), as opposed to a relative path.
+    """Tells a URL (RFC 3986 §4.3) from a relative path, whose first segment has no colon (§4.2).
 
-    The first segment of a relative path has no colon (§4.2): `10.1.1.1:3128` is no path, though
-    `10.1.1.1` is no scheme either.
-
-    Args:
-        url: The URL or path, as the caller wrote it.
-
-    Returns:
-        `True` if its first segment has a colon.
+    So `10.1.1.1:3128` is no path, though `10.1.1.1` is no scheme either.
     """
     return ":" in _FIRST_SEGMENT.match(url.lstrip())[0]  # type: ignore[index]  # matches any text
 
@@ -120,15 +97,8 @@ def is_absolute(url: str) -> bool:
 def join(base_url: str, path: str) -> str:
     """Puts a relative path below a base URL.
 
-    Unlike `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a leading
-    double slash does not name another host.
-
-    Args:
-        base_url: An absolute URL, with or without a trailing slash.
-        path: A relative path, with or without leading slashes; may have a query.
-
-    Returns:
-        `<base_url>/<path>`, or the base URL itself for an empty path.
+    Unlike with `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a
+    leading double slash does not name another host.
     """
     base = base_url.rstrip("/")
     path = path.strip().lstrip("/")
@@ -138,19 +108,9 @@ def join(base_url: str, path: str) -> str:
 
 
 def checked_url(name: str, url: str, place: str | None = None) -> str:
-    """Checks that secrets and tokens may be sent to a URL.
+    """Returns a URL that secrets and tokens may be sent to; else raises `ConfigurationError`.
 
-    Args:
-        name: The setting.
-        url: The URL.
-        place: Where it comes from.
-
-    Returns:
-        The URL.
-
-    Raises:
-        ConfigurationError: If it is none, or cannot be used; the message says why.
-        InsecureURLError: If it is plain http to another machine.
+    `name` is the setting it is the value of, `place` where that was found.
     """
     source = name if place is None else f"{name} ({place})"
     if any(char.isspace() or not char.isprintable() for char in url):
@@ -171,3 +131,26 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
             f"{source} is plain http to {origin.host}; use https (http is for loopback only)"
         )
     return url
+
+
+def other_realm_path(url: str) -> str | None:
+    """Returns a realm's URL with `/auth` added or taken away, `None` if it is no realm's URL.
+
+    Keycloak's paths began with `/auth/realms/` up to version 16, and begin with `/realms/` since.
+    """
+    parts = urlsplit(url)
+    if parts.path.startswith(f"{_AUTH}/realms/"):
+        return parts._replace(path=parts.path.removeprefix(_AUTH)).geturl()
+    if parts.path.startswith("/realms/"):
+        return parts._replace(path=_AUTH + parts.path).geturl()
+    return None
+
+
+def realm_hint(url: str) -> str:
+    """Says what may be wrong with the path of a realm that was not found; empty if unknown."""
+    other = other_realm_path(url)
+    if other is None:
+        return ""
+    if len(other) < len(url):
+        return "'/auth' may be too much (Keycloak has none since version 17)"
+    return "'/auth' may be missing before '/realms'"

@@ -48,7 +48,7 @@ def retry_in(
             asked = retry_after(error.retry_after, wall)
             if asked is not None:
                 return asked + pause
-        if error.refused or error.status // 100 == 3:  # noqa: PLR2004 - a redirect
+        if error.refused or error.redirected:
             return None
     elif not error.retryable:
         return None
@@ -70,7 +70,7 @@ def answer_is_lost(error: TokenRequestError | TokenResponseError) -> bool:
         return error.sent
     if error.status == _TOO_MANY or (error.status == _UNAVAILABLE and error.retry_after):
         return False
-    return not error.refused and error.status // 100 != 3  # noqa: PLR2004 - a redirect
+    return not error.refused and not error.redirected
 
 
 def retry_after(value: str | None, wall: float) -> float | None:

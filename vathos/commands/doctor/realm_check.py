@@ -12,13 +12,13 @@ from vathos.config.settings import Settings
 from vathos.exit_codes import Exit
 from vathos.oauth.exchange import Answer, get
 from vathos.oauth.transport import Transport
+from vathos.oauth.urls import other_realm_path
 from vathos.tokens import now
 
 __all__ = ["authority_setting", "look_at_realm"]
 
 _NAME = "realm"
 _SKEW = 5.0
-_REALMS, _AUTH_REALMS = "/realms/", "/auth/realms/"
 _DOCUMENT = "/.well-known/openid-configuration"
 
 
@@ -57,9 +57,9 @@ def look_at_realm(settings: Settings, transport: Transport, timeout: float) -> I
     started = now().wall
     answer = asked(url)
     yield _clock(answer, started)
-    other = _other(url)
+    other = other_realm_path(url)
     if other is None:
-        yield _elsewhere(settings, answer.status)
+        yield _elsewhere(settings, answer)
         return
     status = asked(other).status
     seen = f"{url} answers HTTP {answer.status}; the path {_form(other)} answers HTTP {status}"
@@ -67,28 +67,28 @@ def look_at_realm(settings: Settings, transport: Transport, timeout: float) -> I
         fix = f"set {authority_setting(settings)}={other}"
         yield failed(_NAME, seen, fix, Exit.CONFIGURATION)
     else:
-        yield _verdict(settings, answer.status, seen)
+        yield _verdict(settings, answer, seen)
 
 
-def _elsewhere(settings: Settings, status: int) -> Finding:
+def _elsewhere(settings: Settings, answer: Answer) -> Finding:
     """Judges a path that is not of Keycloak's shape: what it says to a GET need not mean much."""
-    seen = f"{settings.authority} answers HTTP {status}"
-    if status == HTTPStatus.NOT_FOUND or status // 100 == 3:  # noqa: PLR2004 - redirects
+    seen = f"{settings.authority} answers HTTP {answer.status}"
+    if answer.status == HTTPStatus.NOT_FOUND or answer.redirected:
         fix = (
             f"if no token is to be had either, check host and path in {authority_setting(settings)}"
         )
         return warning(_NAME, f"{seen} to a GET, as some servers do", fix)
-    return _verdict(settings, status, seen)
+    return _verdict(settings, answer, seen)
 
 
-def _verdict(settings: Settings, status: int, seen: str) -> Finding:
+def _verdict(settings: Settings, answer: Answer, seen: str) -> Finding:
     setting = authority_setting(settings)
-    if _is_there(status):
+    if _is_there(answer.status):
         return ok(_NAME, seen)
-    if status == HTTPStatus.NOT_FOUND:
+    if answer.status == HTTPStatus.NOT_FOUND:
         fix = f"check host, path and name of the realm in {setting}"
         return failed(_NAME, seen, fix, Exit.CONFIGURATION)
-    if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
+    if answer.redirected:
         return failed(
             _NAME,
             f"{seen}, a redirect that is not followed, as the secret would go along",
@@ -104,18 +104,8 @@ def _is_there(status: int) -> bool:
     return status // 100 in {2, 4} and status not in {404, 408, 429}
 
 
-def _other(url: str) -> str | None:
-    """Returns the same URL with `/auth` where there is none, and without it where there is."""
-    parts = urlsplit(url)
-    path = parts.path
-    if path.startswith(_AUTH_REALMS):
-        return parts._replace(path=path.removeprefix("/auth")).geturl()
-    return parts._replace(path=f"/auth{path}").geturl() if path.startswith(_REALMS) else None
-
-
 def _form(url: str) -> str:
-    path = urlsplit(url).path
-    return "with /auth" if path.startswith(_AUTH_REALMS) else "without /auth"
+    return "with /auth" if urlsplit(url).path.startswith("/auth/") else "without /auth"
 
 
 def _clock(answer: Answer, started: float) -> Finding:

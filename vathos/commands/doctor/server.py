@@ -21,8 +21,8 @@ from vathos.errors import (
 )
 from vathos.exit_codes import Exit, status_of
 from vathos.oauth.discovery import discover
-from vathos.oauth.revocation import revocation_url, revoke
-from vathos.oauth.transport import Transport
+from vathos.oauth.revocation import revoke
+from vathos.oauth.transport import Transport, ignore_netrc
 from vathos.oauth.urls import origin_of
 from vathos.tokens import Token
 
@@ -126,8 +126,7 @@ class ServerChecks:
         endpoint = build_endpoint(self._settings, self._transport)
         grant = self._settings.grant().settled()
         try:
-            url = revocation_url(endpoint.url, endpoint.revocation_address(self._timeout))
-            revoke(endpoint, grant, token, url, self._timeout)
+            revoke(endpoint, grant, token, None, self._timeout)
         except VathosError as error:
             yield warning(
                 "revocation",
@@ -172,7 +171,7 @@ class ServerChecks:
             with requests.get(
                 self._settings.base_url,
                 headers=headers,
-                auth=_unchanged,
+                auth=ignore_netrc,
                 allow_redirects=False,
                 stream=True,
                 timeout=self._timeout,
@@ -191,7 +190,3 @@ def _until_failed(findings: Iterator[Finding]) -> Generator[Finding, None, bool]
         is_fine = is_fine and finding.outcome != "failed"
         yield finding
     return is_fine
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request  # not None: netrc would replace the token
