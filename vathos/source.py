@@ -17,7 +17,7 @@ from vathos.events import Events, ServedStale
 from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.identity import Credentials, Identity
-from vathos.oauth.revocation import revocation_url, revoke
+from vathos.oauth.revocation import revoke
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.renewal.cache import TokenCache
 from vathos.renewal.process import process
@@ -214,13 +214,11 @@ class CachedSource:
             TokenRequestError: If there was no answer; the token is kept.
             TokenResponseError: If the server refused; the token is kept.
         """
-        cache, endpoint, timeout = self._cache, self.endpoint, self.timeout
-        url = revocation_url(endpoint.url, url or endpoint.revocation_address(timeout))
+        cache = self._cache
         grant, identity = self._credentials.read()
-        with cache.locked(identity, timeout):  # so that no renewal is under way
+        with cache.locked(identity, self.timeout):  # so that no renewal is under way
             token = cache.stored(identity) or cache.at_hand
-            if token is not None:
-                revoke(endpoint, grant, token, url, timeout)
+            revoke(self.endpoint, grant, token, url, self.timeout)
             cache.forget(identity)
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from tests.helpers import join_background
 from vathos import VathosSession, get_service_account_token
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
 from vathos.oauth import discovery
-from vathos.oauth.discovery import DiscoveredEndpoint, discover
+from vathos.oauth.discovery import discover
 from vathos.oauth.transport import Transport
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
@@ -21,7 +23,7 @@ from vathos.testing import AuthorizationServer, Fault
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache, on disk and in memory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(discovery, "_known", {})
+    discovery.forget()
     return tmp_path / "vathos" / "issuers"
 
 
@@ -66,23 +68,25 @@ def test_functions_take_the_issuer_from_the_environment(
 
 
 def test_document_is_cached_beyond_the_process(
-    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, cache: Path
+    vathos_server: AuthorizationServer, cache: Path
 ) -> None:
     """What another process has read is not read again."""
     session_of(vathos_server).get("x")
     assert len(list(cache.iterdir())) == 1
-    monkeypatch.setattr(discovery, "_known", {})
+    discovery.forget()
     session_of(vathos_server).get("x")
     assert asked(vathos_server) == 1
 
 
 def test_old_document_serves_while_it_is_read_anew(
-    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+    vathos_server: AuthorizationServer, cache: Path
 ) -> None:
-    """A renewal is never held up by discovery: an old document is used, and renewed behind it."""
+    """No renewal waits for discovery: an old document is used, and read again in the background."""
     session = session_of(vathos_server)
     session.get("x")
-    monkeypatch.setattr(discovery, "_OLD_AFTER", -1.0)
+    (file,) = cache.iterdir()
+    file.write_text(json.dumps({**json.loads(file.read_text()), "read_at": time.time() - 86_401}))
+    discovery.forget()
     vathos_server.fail("discovery", Fault.status(503), times=None)
     session.fetch_token()
     join_background()
@@ -93,13 +97,13 @@ def test_old_document_serves_while_it_is_read_anew(
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"issuer": 5}', "nonsense"])
 def test_spoilt_cache_is_read_past(
-    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, cache: Path, content: str
+    vathos_server: AuthorizationServer, cache: Path, content: str
 ) -> None:
     """A cache file that is no document of the issuer is as good as none."""
     session_of(vathos_server).get("x")
     (file,) = cache.iterdir()
     file.write_text(content)
-    monkeypatch.setattr(discovery, "_known", {})
+    discovery.forget()
     assert session_of(vathos_server).get("x").status_code == 200
     assert asked(vathos_server) == 2
 
@@ -111,7 +115,7 @@ def test_no_place_for_a_cache_is_no_failure(
     for folder in ("", "/proc/no-such-folder"):
         monkeypatch.setenv("XDG_CACHE_HOME", folder)
         monkeypatch.delenv("HOME", raising=False)
-        monkeypatch.setattr(discovery, "_known", {})
+        discovery.forget()
         assert session_of(vathos_server).get("x").status_code == 200
 
 
@@ -172,18 +176,27 @@ def test_server_error_is_not_taken_for_a_missing_document(
     assert asked(vathos_server) == 1
 
 
+def revocations(server: AuthorizationServer) -> list[int | None]:
+    """Lists the statuses of the answers of the revocation endpoint."""
+    return [each.status for each in server.requests if each.endpoint == "revocation"]
+
+
 def test_revocation_follows_the_document(vathos_server: AuthorizationServer) -> None:
     """`revoke` asks where the document says, else beside the token endpoint."""
-    session = session_of(vathos_server)
-    token = session.fetch_token()["access_token"]
-    session.revoke()
-    assert token in vathos_server.issued
-    assert any(request.endpoint == "revocation" for request in vathos_server.requests)
-    vathos_server.fail("discovery", Fault.json(document(vathos_server)))
-    discover(vathos_server.issuer, Transport(), 5)
-    address = DiscoveredEndpoint(vathos_server.issuer).revocation_address(5)
-    assert address == vathos_server.revocation_url
+    for named in ({"revocation_endpoint": vathos_server.revocation_url}, {}):
+        vathos_server.fail("discovery", Fault.json(document(vathos_server, **named)))
+        discover(vathos_server.issuer, Transport(), 5)
+        session = session_of(vathos_server)
+        session.fetch_token()
+        session.revoke()
+    assert revocations(vathos_server) == [200, 200]
+
+
+def test_document_without_a_known_revocation_endpoint(vathos_server: AuthorizationServer) -> None:
+    """If the document names none and there is no such neighbour, `revoke` asks for the URL."""
     odd = document(vathos_server, token_endpoint=vathos_server.token_url + "s")
     vathos_server.fail("discovery", Fault.json(odd))
     discover(vathos_server.issuer, Transport(), 5)
-    assert DiscoveredEndpoint(vathos_server.issuer).revocation_address(5) is None
+    with pytest.raises(ConfigurationError, match="pass its URL"):
+        session_of(vathos_server).revoke()
+    assert revocations(vathos_server) == []

@@ -168,7 +168,7 @@ def test_revocation_endpoint_is_the_neighbour_or_given(given: str | None, found:
 @pytest.mark.parametrize(
     ("token_url", "given", "words"),
     [
-        ("https://as.example/oauth2/v1", None, "pass the URL"),
+        ("https://as.example/oauth2/v1", None, "pass its URL"),
         (TOKEN_URL, "http://as.example/revoke", "must start with https://"),
         (TOKEN_URL, "revoke", "is not a URL"),
     ],

@@ -19,18 +19,17 @@ __all__ = ["revocation_url", "revoke"]
 def revoke(
     endpoint: TokenEndpoint, grant: Grant, token: Token | None, url: str | None, timeout: float
 ) -> None:
-    """Revokes the refresh token, and with it the login, then the access token; `None` has neither.
+    """Revokes the refresh token, and with it the login, then the access token.
 
-    Without a URL they are revoked where the server says, else at `…/revoke` beside the token
-    endpoint. A token that is dead already is no error (RFC 7009 §2.2). `timeout` is in seconds, for
-    each exchange.
+    Without a URL, they are revoked where the server says, else at `…/revoke` beside the token
+    endpoint. A token that has ended already is no error (RFC 7009 §2.2). `timeout` is in seconds,
+    for each exchange.
     """
     metadata = endpoint.metadata(timeout)
     url = revocation_url(metadata.token_url, url or metadata.revocation_url)
-    kinds = {
-        "refresh_token": token and token.refresh_token,
-        "access_token": token and token.access_token,
-    }
+    if token is None:
+        return
+    kinds = {"refresh_token": token.refresh_token, "access_token": token.access_token}
     for kind, value in kinds.items():
         if value is None:
             continue

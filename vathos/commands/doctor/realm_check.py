@@ -105,7 +105,8 @@ def _is_there(status: int) -> bool:
 
 
 def _form(url: str) -> str:
-    return "with /auth" if urlsplit(url).path.startswith("/auth/") else "without /auth"
+    path = urlsplit(url).path
+    return "with /auth" if path.startswith("/auth/") else "without /auth"
 
 
 def _clock(answer: Answer, started: float) -> Finding:
