@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stores.contract import TOKEN
-from vathos.stores.codec import read_entry, write_entry
+from vathos.stores.codec import decode, encode
 from vathos.tokens import Token
 
 VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
@@ -31,18 +31,18 @@ def test_token_comes_back_without_its_boot_clock(
     token = Token(
         access_token, expires_at, scope, refresh_token, refresh_expires_at, issued_at, 5.0
     )
-    assert read_entry(write_entry(token)) == replace(token, issued_boot=None)
+    assert decode(encode(token)) == replace(token, issued_boot=None)
 
 
 def test_entry_is_ascii() -> None:
     """An entry survives any encoding between here and there."""
-    assert write_entry(replace(TOKEN, scope="ä\u2028")).isascii()
+    assert encode(replace(TOKEN, scope="ä\u2028")).isascii()
 
 
 @given(st.binary() | st.text())
 def test_junk_is_nothing(content: bytes | str) -> None:
     """Whatever is found, reading it never fails."""
-    assert read_entry(content) is None
+    assert decode(content) is None
 
 
 JSON = st.recursive(
@@ -52,10 +52,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(json.loads(write_entry(TOKEN)))), JSON)
+@given(st.sampled_from(sorted(json.loads(encode(TOKEN)))), JSON)
 def test_any_changed_member_is_a_token_or_nothing(name: str, value: Any) -> None:
     """An entry with one member replaced is read as a sound token, or not at all."""
-    token = read_entry(json.dumps({**json.loads(write_entry(TOKEN)), name: value}))
+    token = decode(json.dumps({**json.loads(encode(TOKEN)), name: value}))
     if token is not None:
         assert token.access_token.isascii()
         assert all(
@@ -67,4 +67,4 @@ def test_any_changed_member_is_a_token_or_nothing(name: str, value: Any) -> None
 @pytest.mark.parametrize("cut", range(0, 200, 7))
 def test_half_an_entry_is_nothing(cut: int) -> None:
     """An entry that ends early is not read."""
-    assert read_entry(write_entry(TOKEN)[:cut]) is None
+    assert decode(encode(TOKEN)[:cut]) is None

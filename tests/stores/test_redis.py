@@ -17,8 +17,8 @@ from tests.helpers import person_source
 from tests.servers.redis import RedisServer, unavailable_reason
 from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreContract
 from vathos.errors import ConfigurationError, StoreError
-from vathos.stores.patience import Resting
 from vathos.stores.redis import RedisStore
+from vathos.stores.resilient import CircuitOpenError
 from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, User
 
@@ -120,7 +120,7 @@ def test_entry_of_another_type_is_reported(store: RedisStore, redis: RedisServer
         client.lpush(KEY, "a")
     with pytest.raises(StoreError, match="WRONGTYPE"):
         store.load(SERVICE)
-    with pytest.raises(Resting):
+    with pytest.raises(CircuitOpenError):
         store.load(SERVICE)
 
 

@@ -1,8 +1,9 @@
-"""A sick store: what is logged, and what the process shares without it."""
+"""A store that fails or hangs: what is logged and shared, and when it is tried again."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,7 @@ import pytest
 from tests.stores.contract import SERVICE, TOKEN
 from vathos.errors import StoreError
 from vathos.stores.memory import MemoryStore
-from vathos.stores.patience import Resting
-from vathos.stores.resilient import ResilientStore
+from vathos.stores.resilient import CircuitBreaker, CircuitOpenError, ResilientStore
 
 ACCESS_ONLY = TOKEN.without_refresh_token()
 
@@ -49,22 +49,22 @@ def store() -> Sickly:
     return Sickly()
 
 
-def use(bypass: ResilientStore) -> None:
+def use(resilient: ResilientStore) -> None:
     """Uses a store in each way."""
-    bypass.load(SERVICE)
-    bypass.save(SERVICE, TOKEN)
-    bypass.swap(SERVICE, TOKEN, TOKEN)
-    bypass.delete(SERVICE)
-    with bypass.locked(SERVICE, 0):
+    resilient.load(SERVICE)
+    resilient.save(SERVICE, TOKEN)
+    resilient.swap(SERVICE, TOKEN, TOKEN)
+    resilient.delete(SERVICE)
+    with resilient.locked(SERVICE, 0):
         pass
 
 
 def test_failure_is_one_warning(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
     """What fails again and again, whatever is tried, is one warning."""
-    bypass = ResilientStore(store)  # type: ignore[arg-type]
+    resilient = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("the disk is full")
     for _ in range(5):
-        use(bypass)
+        use(resilient)
     assert [record.levelno for record in caplog.records].count(logging.WARNING) == 1
 
 
@@ -74,32 +74,32 @@ def test_failure_that_lasts_is_a_warning_again(
     """After five minutes somebody is reminded."""
     present = 1000.0
     monkeypatch.setattr("vathos.stores.resilient.time.monotonic", lambda: present)
-    bypass = ResilientStore(store)  # type: ignore[arg-type]
+    resilient = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("the disk is full")
     for present in (1000.0, 1299.0, 1300.0, 1599.0):  # noqa: B007 - read by the clock
-        bypass.load(SERVICE)
+        resilient.load(SERVICE)
     assert [record.levelno for record in caplog.records].count(logging.WARNING) == 2
 
 
 def test_recovery_is_told_once(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
     """When a store works again, the log says so."""
-    bypass = ResilientStore(store)  # type: ignore[arg-type]
+    resilient = ResilientStore(store)  # type: ignore[arg-type]
     store.error = StoreError("no")
-    bypass.load(SERVICE)
-    bypass.save(SERVICE, TOKEN)
+    resilient.load(SERVICE)
+    resilient.save(SERVICE, TOKEN)
     store.error = None
     with caplog.at_level(logging.INFO, "vathos"):
         for _ in range(2):
-            bypass.load(SERVICE)
-            bypass.save(SERVICE, TOKEN)
+            resilient.load(SERVICE)
+            resilient.save(SERVICE, TOKEN)
     assert [record.getMessage() for record in caplog.records if "again" in record.getMessage()] == [
         "the token store Sickly works again"
     ]
 
 
-def test_rest_is_no_warning(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
-    """That a store is left alone after a failure is not reported once more."""
-    store.error = Resting("left alone for 10 s")
+def test_open_circuit_is_no_warning(store: Sickly, caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is not tried after a failure is not reported once more."""
+    store.error = CircuitOpenError("not tried")
     use(ResilientStore(store))  # type: ignore[arg-type]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -121,27 +121,96 @@ def test_process_shares_access_tokens_while_a_store_fails(store: Sickly) -> None
 
 def test_what_was_deleted_is_not_remembered(store: Sickly) -> None:
     """A token that was forgotten does not come back when the store fails."""
-    bypass = ResilientStore(store)  # type: ignore[arg-type]
-    bypass.save(SERVICE, TOKEN)
-    bypass.delete(SERVICE)
+    resilient = ResilientStore(store)  # type: ignore[arg-type]
+    resilient.save(SERVICE, TOKEN)
+    resilient.delete(SERVICE)
     store.error = StoreError("gone")
-    assert bypass.load(SERVICE) is None
+    assert resilient.load(SERVICE) is None
 
 
 def test_store_without_swap_compares_first() -> None:
     """On a store with four methods only, a swap is look and save."""
-    bypass = ResilientStore(Plain())  # type: ignore[arg-type]
-    assert bypass.swap(SERVICE, TOKEN, ACCESS_ONLY) is False
-    bypass.save(SERVICE, TOKEN)
-    assert bypass.swap(SERVICE, TOKEN, ACCESS_ONLY) is True
-    assert bypass.swap(SERVICE, TOKEN, ACCESS_ONLY) is False
-    assert bypass.load(SERVICE) == ACCESS_ONLY
+    resilient = ResilientStore(Plain())  # type: ignore[arg-type]
+    assert resilient.swap(SERVICE, TOKEN, ACCESS_ONLY) is False
+    resilient.save(SERVICE, TOKEN)
+    assert resilient.swap(SERVICE, TOKEN, ACCESS_ONLY) is True
+    assert resilient.swap(SERVICE, TOKEN, ACCESS_ONLY) is False
+    assert resilient.load(SERVICE) == ACCESS_ONLY
 
 
 def test_error_under_the_lock_is_the_callers(store: Sickly) -> None:
     """Only failures of the lock are swallowed, not those of the work under it."""
-    bypass = ResilientStore(store)  # type: ignore[arg-type]
-    with pytest.raises(ZeroDivisionError), bypass.locked(SERVICE, 0):
+    resilient = ResilientStore(store)  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError), resilient.locked(SERVICE, 0):
         raise ZeroDivisionError
-    with bypass.locked(SERVICE, 0):
+    with resilient.locked(SERVICE, 0):
         pass
+
+
+class Clock:
+    """Seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        """Reads them."""
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock of the test's own."""
+    return Clock()
+
+
+def fail() -> None:
+    """Fails."""
+    raise ConnectionError("refused")
+
+
+def test_call_that_hangs_is_left_behind(clock: Clock) -> None:
+    """The caller waits no longer than the deadline; the call ends when it can."""
+    release = threading.Event()
+    breaker = CircuitBreaker(0.05, 10.0, clock)
+    with pytest.raises(StoreError, match=r"no answer within 0.05 s; not tried again for 10 s"):
+        breaker.run(release.wait)
+    release.set()
+
+
+def test_failure_opens_the_circuit_and_success_closes_it(clock: Clock) -> None:
+    """After a failure nothing is tried for a while; then one call decides."""
+    breaker = CircuitBreaker(5.0, 10.0, clock)
+    with pytest.raises(StoreError, match="ConnectionError: refused; not tried again for 10 s"):
+        breaker.run(fail)
+    for seconds in (0.0, 9.9):
+        clock.seconds = 100.0 + seconds
+        with pytest.raises(CircuitOpenError):
+            breaker.run(lambda: 1)
+    clock.seconds = 110.0
+    assert breaker.run(lambda: 1) == 1
+    assert breaker.run(lambda: 2) == 2
+
+
+def test_only_one_caller_tries_again(clock: Clock) -> None:
+    """While one finds out whether the store works again, the others go on without."""
+    breaker = CircuitBreaker(5.0, 10.0, clock)
+    with pytest.raises(StoreError):
+        breaker.run(fail)
+    clock.seconds = 111.0
+    begun, release = threading.Event(), threading.Event()
+
+    def probe() -> bool:
+        begun.set()
+        return release.wait(5)
+
+    results: list[bool] = []
+    thread = threading.Thread(target=lambda: results.append(breaker.run(probe)))
+    thread.start()
+    assert begun.wait(5)
+    with pytest.raises(CircuitOpenError):
+        breaker.run(lambda: True)
+    release.set()
+    thread.join()
+    assert results == [True]
+    assert breaker.run(lambda: True)

@@ -1,7 +1,7 @@
-"""How a token is written down: one JSON object with a version, as text.
+"""How a store writes a token down: one JSON object with a version, as text.
 
-It holds no boot clock, which means nothing to another machine; whoever loads an entry ties it to
-the clock at hand (`vathos.tokens.Token.anchored`).
+The boot clock is left out, as it means nothing to another machine; who loads a token ties it to the
+clock there (`vathos.tokens.Token.anchored`).
 """
 
 from __future__ import annotations
@@ -13,35 +13,21 @@ from typing import Any
 
 from vathos.tokens import Instant, MalformedTokenError, Token
 
-__all__ = ["read_entry", "write_entry"]
+__all__ = ["decode", "encode"]
 
 _VERSION = 1
 _TEXTS = ("access_token", "refresh_token", "scope")
 _NUMBERS = ("expires_at", "refresh_expires_at", "issued_at")
 
 
-def write_entry(token: Token) -> str:
-    """Writes a token for a store.
-
-    Args:
-        token: The token.
-
-    Returns:
-        A JSON text of ASCII characters, with the secrets in clear.
-    """
+def encode(token: Token) -> str:
+    """Writes a token as a line of ASCII JSON; the secrets in it are in clear."""
     members = {name: getattr(token, name) for name in (*_TEXTS, *_NUMBERS)}
     return json.dumps({"vathos": _VERSION, **members})
 
 
-def read_entry(text: str | bytes) -> Token | None:
-    """Reads an entry that perhaps another process, machine or version wrote.
-
-    Args:
-        text: What was found.
-
-    Returns:
-        The token, or `None` if it is anything else: half an entry, another version, junk.
-    """
+def decode(text: str | bytes) -> Token | None:
+    """Reads what any process or version may have written; `None` if it is not a whole token."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):

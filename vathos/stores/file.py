@@ -1,15 +1,18 @@
-"""Tokens in files of one user, shared by all processes of that user on one machine."""
+"""Tokens in files, shared by all processes of one user on one machine."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from vathos.oauth.identity import Identity
-from vathos.stores.codec import read_entry, write_entry
+from vathos.stores.codec import decode, encode
 from vathos.stores.folder import PrivateFolder
 from vathos.system.extras import require, required
 from vathos.system.late_errors import configuration_error
@@ -21,18 +24,31 @@ _LONGEST_ENTRY = 1024 * 1024
 _LONGEST_SWAP = 2.0
 """Seconds to wait for another process that is just replacing the same entry."""
 
+_STRAY_AFTER = 60.0
+"""Seconds after which a temporary file is one whose writer died before renaming it."""
+
+_FORGOTTEN_AFTER = 31 * 86400.0
+"""Seconds after which an entry that was not renewed counts as forgotten."""
+
+_OURS = r"([0-9a-f]{12})-[0-9a-f]{32}\.(json|lock|write)"
+_TEMPORARY = r"\..*\.tmp"
+
 
 class FileStore:
-    """Keeps each token in a file of mode 0600 in a folder of mode 0700; the tokens are in clear.
+    """Keeps each token in a file of its own, unencrypted: only this user can read it.
 
-    A file is replaced as a whole or not at all. What others could read or write is refused with its
-    path. It needs the packages of the extra `file`.
+    Files have mode 0600, the folder has mode 0700. A file is replaced in one step or left as it
+    was. If other users could read or write a file or the folder, every method raises `StoreError`
+    with its path and the `chmod` that repairs it. Saving also removes temporary files older than a
+    minute, entries not renewed for 31 days, and expired entries of a rotated secret. It needs the
+    packages of the extra `file`.
 
     Args:
-        folder: An absolute path; by default below the user's state folder.
+        folder: An absolute path; by default that of `state_folder`.
 
     Raises:
-        ConfigurationError: If the path is not absolute, there is none, or a package is missing.
+        ConfigurationError: If the path is not absolute, the user has no home folder, or a package
+            is missing.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -52,8 +68,8 @@ class FileStore:
             The store.
 
         Raises:
-            ConfigurationError: If it is on another host, its path is not absolute, or a package is
-                missing.
+            ConfigurationError: If the URL names another host, its path is not absolute, or a
+                package is missing.
         """
         path = url.partition(":")[2]
         if path.startswith("//"):
@@ -67,40 +83,22 @@ class FileStore:
         """Looks a token up by the name of its entry.
 
         Args:
-            name: As `vathos.oauth.identity.SharedKeys` has it.
+            name: The name, from `vathos.oauth.identity.SharedKeys`.
 
         Returns:
             The token last saved, or `None`.
 
         Raises:
-            StoreError: If others can reach the file.
+            StoreError: If other users can reach the file.
         """
         return self._read(f"{name}.json")
 
     def load(self, identity: Identity) -> Token | None:
-        """Looks a token up.
-
-        Args:
-            identity: Whose token.
-
-        Returns:
-            The token last saved, or `None`.
-
-        Raises:
-            StoreError: If others can reach the file.
-        """
+        """Returns the token last saved, or `None`; junk in the file is `None` too."""
         return self._read(f"{identity.shared.name}.json")
 
     def save(self, identity: Identity, token: Token) -> None:
-        """Keeps a token in place of the one before, and sweeps what others left behind.
-
-        Args:
-            identity: Whose token.
-            token: The token.
-
-        Raises:
-            StoreError: If the file cannot be written, or others can reach it.
-        """
+        """Replaces the file in one step, then removes what was left behind."""
         name = identity.shared.name
         with self._writing(name):
             self._read(f"{name}.json")  # refuses what others can reach
@@ -108,19 +106,7 @@ class FileStore:
         self._sweep(name)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
-        """Puts a token in place of another one, if that is still there.
-
-        Args:
-            identity: Whose token.
-            old: What must be there.
-            new: The token.
-
-        Returns:
-            Whether it was there.
-
-        Raises:
-            StoreError: If the file cannot be written, or others can reach it.
-        """
+        """Replaces `old` with `new` if `old` is still there, and returns whether it was."""
         name = identity.shared.name
         with self._writing(name):
             is_there = old.is_same(self._read(f"{name}.json"))
@@ -131,28 +117,17 @@ class FileStore:
         return is_there
 
     def delete(self, identity: Identity) -> None:
-        """Forgets a token, if there is one.
-
-        Args:
-            identity: Whose token.
-
-        Raises:
-            StoreError: If the file cannot be removed.
-        """
+        """Removes the file, if there is one."""
         name = identity.shared.name
         if f"{name}.json" in self._folder.ages():
             with self._writing(name):
                 self._folder.remove(f"{name}.json")
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
-        """Serialises renewals among the processes of this user.
+        """Lets one process of this user renew at a time, by a lock file.
 
-        Args:
-            identity: Whose renewal.
-            timeout: Seconds to wait for the lock.
-
-        Returns:
-            A context manager that holds the lock; entering it raises `TimeoutError` when late.
+        The system frees the lock when its holder dies. Entering it raises `TimeoutError` if another
+        process holds it longer than `timeout` seconds.
         """
         return self._folder.lock(f"{identity.shared.name}.lock", timeout)
 
@@ -162,15 +137,49 @@ class FileStore:
 
     def _read(self, file: str) -> Token | None:
         content = self._folder.read(file, _LONGEST_ENTRY)
-        return None if content is None else read_entry(content)
-
-    def _sweep(self, name: str) -> None:
-        from vathos.stores.sweeping import Sweeper  # noqa: PLC0415 - reading needs none of it
-
-        Sweeper(self._folder, self._read).sweep(name)
+        return None if content is None else decode(content)
 
     def _write(self, name: str, token: Token) -> None:
-        self._folder.write(f"{name}.json", write_entry(token).encode("ascii"))
+        self._folder.write(f"{name}.json", encode(token).encode("ascii"))
+
+    def _sweep(self, kept: str) -> None:
+        """Removes stray temporary files, forgotten entries and expired siblings of `kept`."""
+        # Late: reading a token needs neither.
+        from vathos.errors import StoreError  # noqa: PLC0415
+        from vathos.system.logs import logger  # noqa: PLC0415
+
+        with contextlib.suppress(StoreError, TimeoutError):
+            ages = self._folder.ages()
+            for file, age in ages.items():
+                if self._is_left_behind(file, age, kept, ages):
+                    logger("stores").debug("removing %s, which was left behind", file)
+                    self._remove(file)
+
+    def _is_left_behind(self, file: str, age: float, kept: str, ages: dict[str, float]) -> bool:
+        if re.fullmatch(_TEMPORARY, file):
+            return age > _STRAY_AFTER
+        ours = re.fullmatch(_OURS, file)
+        if ours is None or file.startswith(f"{kept}."):
+            return False
+        if ours[2] != "json":
+            entry = file.replace(f".{ours[2]}", ".json")
+            return entry not in ages and age > _FORGOTTEN_AFTER
+        if age > _FORGOTTEN_AFTER:
+            return True
+        if not kept.startswith(ours[1]):
+            return False
+        # A sibling: its name differs in the secrets only, so one of the secrets was rotated.
+        token = self._read(file)
+        expires_at = None if token is None else token.expires_at
+        return expires_at is not None and expires_at < time.time() - _STRAY_AFTER
+
+    def _remove(self, file: str) -> None:
+        if file.endswith((".json", ".tmp")):
+            self._folder.remove(file)
+        else:
+            # Only under the lock: who waits for it sees that the file has lost its name.
+            with self._folder.lock(file, 0.0):
+                self._folder.remove(file)
 
     def __repr__(self) -> str:
         return f"FileStore({str(self._folder.path)!r})"

@@ -1,8 +1,8 @@
-"""A folder that only its owner can read and write, with files that are replaced as a whole.
+"""A folder that only its owner can read and write, with files that are replaced in one step.
 
-What can be looked at is checked on the open descriptor, never on a path that may mean something
-else a moment later. Windows has neither modes nor descriptors of folders: there the user's profile
-is what keeps others out.
+Owner and mode are checked on the open descriptor, not on a path that may name another file a moment
+later. Windows has neither modes nor descriptors of folders; there the permissions of the user's
+profile folder keep other users out.
 """
 
 from __future__ import annotations
@@ -32,29 +32,14 @@ _REMEDY = "choose another folder with VATHOS_TOKEN_STORE=file:/path"
 
 
 class PrivateFolder:
-    """A folder of mode 0700 with files of mode 0600, for this user alone.
-
-    Args:
-        path: Where it is; made when something is first written.
-    """
+    """A folder of mode 0700 with files of mode 0600, made when something is first written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         require("filelock", "file")
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """Reads a file.
-
-        Args:
-            name: The file.
-            limit: Bytes that it may have.
-
-        Returns:
-            Its content; `None` if it is missing, unreadable or too long.
-
-        Raises:
-            StoreError: If others can reach it, or it is no ordinary file of this user.
-        """
+        """Reads a file of at most `limit` bytes; `None` if it is missing, unreadable or longer."""
         with self._errors(), self._opened() as folder:
             try:
                 file = os.open(self._at(name), os.O_RDONLY | _SAFE, dir_fd=folder)
@@ -73,15 +58,7 @@ class PrivateFolder:
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Replaces a file in one step, or leaves it as it is.
-
-        Args:
-            name: The file.
-            content: What to put in it.
-
-        Raises:
-            StoreError: If it cannot be written.
-        """
+        """Replaces a file in one step, or leaves it as it is."""
         self.make()
         temporary = f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
         with self._errors(missing_is_fine=False), self._opened() as folder:
@@ -103,26 +80,12 @@ class PrivateFolder:
                 os.fsync(folder)  # a refresh token that was replaced must not come back
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it is there.
-
-        Args:
-            name: The file.
-
-        Raises:
-            StoreError: If it cannot be removed.
-        """
+        """Removes a file, if it is there."""
         with self._errors(), self._opened() as folder:
             os.unlink(self._at(name), dir_fd=folder)
 
     def ages(self) -> dict[str, float]:
-        """Lists the files.
-
-        Returns:
-            For each name the seconds since it was last written.
-
-        Raises:
-            StoreError: If the folder cannot be read.
-        """
+        """Returns for each file the seconds since it was last written."""
         ages: dict[str, float] = {}
         with self._errors(), self._opened() as folder:
             present = time.time()
@@ -134,18 +97,9 @@ class PrivateFolder:
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[None]:
-        """Holds a lock file; the system gives it back when this process dies, however it dies.
+        """Holds a lock file; `timeout` is how many seconds it waits for it.
 
-        Args:
-            name: The lock file.
-            timeout: Seconds to wait for it.
-
-        Yields:
-            Nothing.
-
-        Raises:
-            TimeoutError: If it could not be had in time.
-            StoreError: If it cannot be written.
+        The system frees the lock when this process dies, however it dies.
         """
         self.make()
         path = str(self.path / name)
@@ -162,11 +116,7 @@ class PrivateFolder:
             lock.release()
 
     def make(self) -> None:
-        """Makes the folder, and those above it, unless it is there.
-
-        Raises:
-            StoreError: If it cannot be made, or others can reach it.
-        """
+        """Makes the folder and those above it, unless they are there."""
         with self._errors(missing_is_fine=False):
             for folder in (*reversed(self.path.parents), self.path):
                 with contextlib.suppress(FileExistsError):

@@ -8,17 +8,17 @@ from typing import Any
 
 from vathos.errors import ConfigurationError, StoreError
 from vathos.oauth.identity import Identity
-from vathos.stores.codec import read_entry, write_entry
+from vathos.stores.codec import decode, encode
 from vathos.stores.file import state_folder
 from vathos.stores.folder import PrivateFolder
-from vathos.stores.patience import Patience
+from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
 from vathos.tokens import Token
 
 __all__ = ["USELESS", "KeyringStore"]
 
 USELESS = ("keyring.backends.fail", "keyring.backends.null")
-"""What the `keyring` package takes where there is no keyring."""
+"""Backends that the `keyring` package chooses on a host without a keyring."""
 
 _SERVICE = "vathos"
 _LONGEST_SWAP = 5.0
@@ -27,12 +27,14 @@ _LONGEST_SWAP = 5.0
 class KeyringStore:
     """Keeps tokens in the keyring of the desktop, for all processes of this user.
 
-    Its lock files are below the user's state folder. It needs the packages of the extra `keyring`.
+    A method raises `StoreError` if the keyring fails, or does not answer within `patience` seconds;
+    during the next `rest` seconds it is not tried again. The lock files are in the folder
+    `keyring-locks` of the user's state folder. It needs the packages of the extra `keyring`.
 
     Args:
         backend: A backend of the `keyring` package; by default the one it chooses.
         patience: Seconds the keyring may take, also while a person is asked to unlock it.
-        rest: Seconds for which a keyring that failed is left alone.
+        rest: Seconds for which a keyring that failed is not tried again.
 
     Raises:
         ConfigurationError: If there is no keyring on this host, or a package is missing.
@@ -41,9 +43,9 @@ class KeyringStore:
     def __init__(self, backend: Any = None, *, patience: float = 10.0, rest: float = 60.0) -> None:
         keyring = required("keyring", "keyring")
         self._backend = backend
-        self._patience = Patience(patience, rest)
+        self._breaker = CircuitBreaker(patience, rest)
         try:
-            self._keyring = backend or self._patience.run(keyring.get_keyring)
+            self._keyring = backend or self._breaker.run(keyring.get_keyring)
         except StoreError as error:
             raise ConfigurationError(f"{_NO_KEYRING} ({error})") from error
         if type(self._keyring).__module__.startswith(USELESS):
@@ -51,47 +53,17 @@ class KeyringStore:
         self._folder = PrivateFolder(state_folder("keyring") / "keyring-locks")
 
     def load(self, identity: Identity) -> Token | None:
-        """Looks a token up.
-
-        Args:
-            identity: Whose token.
-
-        Returns:
-            The token last saved, or `None`.
-
-        Raises:
-            StoreError: If the keyring cannot be read.
-        """
+        """Returns the token last saved, or `None`; an entry that is no token is `None` too."""
         with self._alone():
             return self._get(identity)
 
     def save(self, identity: Identity, token: Token) -> None:
-        """Keeps a token in place of the one before.
-
-        Args:
-            identity: Whose token.
-            token: The token.
-
-        Raises:
-            StoreError: If the keyring cannot be written.
-        """
+        """Keeps a token in place of the one before."""
         with self._alone():
             self._put(identity, token)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
-        """Puts a token in place of another one, if that is still there.
-
-        Args:
-            identity: Whose token.
-            old: What must be there.
-            new: The token.
-
-        Returns:
-            Whether it was there.
-
-        Raises:
-            StoreError: If the keyring cannot be read or written.
-        """
+        """Replaces `old` with `new` if `old` is still there, and returns whether it was."""
         with self._alone():
             is_there = old.is_same(self._get(identity))
             if is_there:
@@ -99,14 +71,7 @@ class KeyringStore:
             return is_there
 
     def delete(self, identity: Identity) -> None:
-        """Forgets a token, if there is one.
-
-        Args:
-            identity: Whose token.
-
-        Raises:
-            StoreError: If the keyring cannot be written.
-        """
+        """Removes the entry, if there is one."""
         name = identity.shared.name
 
         def work() -> None:
@@ -114,17 +79,12 @@ class KeyringStore:
                 self._keyring.delete_password(_SERVICE, name)
 
         with self._alone():
-            self._patience.run(work)
+            self._breaker.run(work)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
-        """Serialises renewals among the processes of this user.
+        """Lets one process of this user renew at a time, by a lock file.
 
-        Args:
-            identity: Whose renewal.
-            timeout: Seconds to wait for the lock.
-
-        Returns:
-            A context manager that holds the lock; entering it raises `TimeoutError` when late.
+        Entering it raises `TimeoutError` if another process holds it longer than `timeout` seconds.
         """
         return self._folder.lock(f"{identity.shared.name}.lock", timeout)
 
@@ -134,19 +94,20 @@ class KeyringStore:
 
     def _get(self, identity: Identity) -> Token | None:
         name = identity.shared.name
-        text = self._patience.run(lambda: self._keyring.get_password(_SERVICE, name))
-        return None if text is None else read_entry(text)
+        text = self._breaker.run(lambda: self._keyring.get_password(_SERVICE, name))
+        return None if text is None else decode(text)
 
     def _put(self, identity: Identity, token: Token) -> None:
-        name, text = identity.shared.name, write_entry(token)
-        self._patience.run(lambda: self._keyring.set_password(_SERVICE, name, text))
+        name, text = identity.shared.name, encode(token)
+        self._breaker.run(lambda: self._keyring.set_password(_SERVICE, name, text))
 
     def __repr__(self) -> str:
         return f"KeyringStore({type(self._keyring).__module__})"
 
     def __reduce__(self) -> tuple[partial[KeyringStore], tuple[Any]]:
-        patience, rest = self._patience.deadline, self._patience.rest
-        return partial(KeyringStore, patience=patience, rest=rest), (self._backend,)
+        breaker = self._breaker
+        make = partial(KeyringStore, patience=breaker.deadline, rest=breaker.rest)
+        return make, (self._backend,)
 
 
 _NO_KEYRING = (

@@ -1,4 +1,4 @@
-"""Tokens in this process's memory."""
+"""Tokens in the memory of this process: the default store."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["MemoryStore", "process_store"]
 
 
 class MemoryStore:
-    """Keeps tokens as long as the process lives; safe for threads.
+    """Keeps tokens as long as the process lives; all threads of the process may use it.
 
     Args:
-        capacity: How many identities it holds; beyond that the one saved longest ago is forgotten,
-            so that a service that checks many people's passwords does not grow for ever.
+        capacity: Number of identities it holds. Beyond that, the one saved longest ago is
+            forgotten, so that a service that checks many people's passwords does not grow for ever.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
@@ -35,37 +35,16 @@ class MemoryStore:
             self._tokens[key] = token.without_refresh_token()
 
     def load(self, identity: Identity) -> Token | None:
-        """Looks a token up.
-
-        Args:
-            identity: Whose token.
-
-        Returns:
-            The token last saved, or `None`.
-        """
+        """Returns the token last saved, or `None`; it may have expired."""
         return self._tokens.get(identity.key)
 
     def save(self, identity: Identity, token: Token) -> None:
-        """Keeps a token in place of the one before.
-
-        Args:
-            identity: Whose token.
-            token: The token.
-        """
+        """Keeps a token in place of the one before."""
         with self._guard:
             self._tokens[identity.key] = token
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
-        """Puts a token in place of another one, if that is still there.
-
-        Args:
-            identity: Whose token.
-            old: What must be there.
-            new: The token.
-
-        Returns:
-            Whether it was there.
-        """
+        """Replaces `old` with `new` if `old` is still there, and returns whether it was."""
         with self._guard:
             is_there = old.is_same(self._tokens.get(identity.key))
             if is_there:
@@ -73,23 +52,14 @@ class MemoryStore:
             return is_there
 
     def delete(self, identity: Identity) -> None:
-        """Forgets a token, if there is one.
-
-        Args:
-            identity: Whose token.
-        """
+        """Forgets a token, if there is one."""
         with self._guard:
             self._tokens.pop(identity.key, None)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
-        """Serialises renewals among the threads of this process.
+        """Lets one thread of this process renew at a time.
 
-        Args:
-            identity: Whose renewal.
-            timeout: Seconds to wait for the lock.
-
-        Returns:
-            A context manager that holds the lock; entering it raises `TimeoutError` when late.
+        Entering it raises `TimeoutError` if another thread holds it longer than `timeout` seconds.
         """
         return self._locks.hold(identity.key, timeout)
 
@@ -97,15 +67,15 @@ class MemoryStore:
         return f"MemoryStore({len(self._tokens)} of {self._tokens.capacity})"
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        # Memory does not travel between processes: the default store becomes the default store
-        # there, any other one an empty one.
+        # Memory stays in its process. Unpickled, the default store is the default store of the
+        # other process; any other store is an empty one.
         if self is _PROCESS_STORE:
             return (process_store, ())
         return (type(self), (self._tokens.capacity,))
 
 
 def process_store() -> MemoryStore:
-    """Returns the store that all sessions of this process share unless told otherwise.
+    """Returns the default store, which all sessions of this process share.
 
     Returns:
         Always the same store.

@@ -1,4 +1,4 @@
-"""Tokens in Redis or Valkey, shared by a fleet of machines, and sealed: Redis cannot read them."""
+"""Tokens in Redis or Valkey, shared by a fleet of machines and encrypted before they are sent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vathos.errors import ConfigurationError
 from vathos.oauth.identity import Identity
-from vathos.stores.codec import read_entry, write_entry
-from vathos.stores.patience import Patience
+from vathos.stores.codec import decode, encode
+from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
 from vathos.tokens import Token
 
@@ -26,11 +26,11 @@ _LEASE = 5.0
 """Seconds after which the lock of a holder that died is free."""
 
 _POLL = 0.05
-"""Seconds between two looks at a lock that somebody else holds, give or take half."""
+"""Seconds between two tries for a lock that another machine holds, give or take half."""
 
 _GRACE = 60.0
 _UNKNOWN_LIFE = 30 * 86400.0
-"""Seconds an entry is kept whose end nobody knows."""
+"""Seconds an entry of unknown lifetime is kept."""
 
 # In one step on the server: what somebody else has written meanwhile is not overwritten.
 _SWAP = """
@@ -41,17 +41,17 @@ return 1
 
 
 class RedisStore:
-    """Keeps tokens in Redis or Valkey, encrypted under a key made from the credentials.
+    """Keeps tokens in Redis or Valkey, encrypted with a key that is derived from the credentials.
 
-    Whoever can read Redis but lacks the client secret (and the password) reads nothing. A Redis
-    that fails or hangs costs 0.5 s once, and is then left alone for some seconds. It needs the
-    packages of the extra `redis`.
+    A reader of Redis who lacks the client secret (and the password) cannot decrypt them. A method
+    raises `StoreError` if Redis fails or does not answer within 0.45 s; during the next `rest`
+    seconds it is not tried again. It needs the packages of the extra `redis`.
 
     Args:
         redis: A URL (`redis://host:port/db`, `rediss://…`, with `?prefix=` if need be), or a client
             of redis-py: `redis.Redis`, one from `redis.sentinel.Sentinel`, `redis.RedisCluster`.
         prefix: What the names of all entries begin with.
-        rest: Seconds for which a Redis that failed is left alone.
+        rest: Seconds for which a Redis that failed is not tried again.
 
     Raises:
         ConfigurationError: If the URL is not one, or a package is missing.
@@ -69,45 +69,19 @@ class RedisStore:
         self._redis = redis
         self._lock_class = required("redis.lock", "redis").Lock
         self._prefix = prefix
-        self._patience = Patience(self.DEADLINE, rest)
+        self._breaker = CircuitBreaker(self.DEADLINE, rest)
 
     def load(self, identity: Identity) -> Token | None:
-        """Looks a token up.
-
-        Args:
-            identity: Whose token.
-
-        Returns:
-            The token last saved, or `None`.
-
-        Raises:
-            StoreError: If Redis did not answer.
-        """
+        """Returns the token last saved, or `None`, also for a value it cannot decrypt."""
         return self._unsealed(identity, self._get(identity))
 
     def save(self, identity: Identity, token: Token) -> None:
-        """Keeps a token in place of the one before; it goes by itself some time after its end.
-
-        Args:
-            identity: Whose token.
-            token: The token.
-
-        Raises:
-            StoreError: If Redis did not take it.
-        """
+        """Keeps a token in place of the one before; the entry expires a minute after its tokens."""
         key, value, life = self._key(identity), self._sealed(identity, token), _life(token)
-        self._patience.run(lambda: self._redis.set(key, value, px=life))
+        self._breaker.run(lambda: self._redis.set(key, value, px=life))
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
-        """Puts a token in place of another one, if that is still there.
-
-        Args:
-            identity: Whose token.
-            old: What must be there.
-            new: The token.
-
-        Returns:
-            Whether it was there.
+        """Replaces `old` with `new` if `old` is still there, in one step on the server.
 
         Raises:
             StoreError: If Redis did not answer; the token may have been replaced or not.
@@ -116,34 +90,18 @@ class RedisStore:
         if there is None or not old.is_same(self._unsealed(identity, there)):
             return False
         arguments = (self._key(identity), there, self._sealed(identity, new), _life(new))
-        return bool(self._patience.run(lambda: self._redis.eval(_SWAP, 1, *arguments)))
+        return bool(self._breaker.run(lambda: self._redis.eval(_SWAP, 1, *arguments)))
 
     def delete(self, identity: Identity) -> None:
-        """Forgets a token, if there is one.
-
-        Args:
-            identity: Whose token.
-
-        Raises:
-            StoreError: If Redis did not answer.
-        """
+        """Removes the entry, if there is one."""
         key = self._key(identity)
-        self._patience.run(lambda: self._redis.delete(key))
+        self._breaker.run(lambda: self._redis.delete(key))
 
     @contextmanager
     def lock(self, identity: Identity, timeout: float) -> Iterator[None]:
-        """Serialises renewals among machines, by a lease of 5 s that saves token requests.
+        """Lets one machine renew at a time, by a lease of 5 s.
 
-        Args:
-            identity: Whose renewal.
-            timeout: Seconds to wait for the lock.
-
-        Yields:
-            Nothing.
-
-        Raises:
-            TimeoutError: If it could not be had in time.
-            StoreError: If Redis did not answer.
+        Entering it raises `TimeoutError` if another machine holds it longer than `timeout` seconds.
         """
         lock = self._lock_class(
             self._redis,
@@ -158,18 +116,18 @@ class RedisStore:
                 lock.release()
 
         deadline = time.monotonic() + timeout
-        while not self._patience.run(lambda: lock.acquire(blocking=False)):
+        while not self._breaker.run(lambda: lock.acquire(blocking=False)):
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"another machine held the lock for more than {timeout:g} s")
             time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - a fleet out of step
         try:
             yield
         finally:
-            self._patience.run(release)
+            self._breaker.run(release)
 
     def _get(self, identity: Identity) -> bytes | None:
         key = self._key(identity)  # computed here, as that takes longer than Redis may
-        value = self._patience.run(lambda: self._redis.get(key))
+        value = self._breaker.run(lambda: self._redis.get(key))
         return value.encode("ascii", "replace") if isinstance(value, str) else value
 
     def _key(self, identity: Identity) -> str:
@@ -177,18 +135,18 @@ class RedisStore:
 
     def _sealed(self, identity: Identity, token: Token) -> str:
         nonce = os.urandom(12)
-        text = write_entry(token).encode("ascii")
+        text = encode(token).encode("ascii")
         sealed = self._aead.AESGCM(identity.shared.sealing).encrypt(nonce, text, _bound(identity))
         return _VERSION + base64.b64encode(nonce + sealed).decode("ascii")
 
     def _unsealed(self, identity: Identity, value: bytes | None) -> Token | None:
-        """Reads a value; another version, junk and what was sealed for somebody else is nothing."""
+        """Decrypts a value; `None` for junk, another version, or another identity's value."""
         if value is None or not value.startswith(_VERSION.encode()):
             return None
         cipher = self._aead.AESGCM(identity.shared.sealing)
         try:
             sealed = base64.b64decode(value[len(_VERSION) :], validate=True)
-            return read_entry(cipher.decrypt(sealed[:12], sealed[12:], _bound(identity)))
+            return decode(cipher.decrypt(sealed[:12], sealed[12:], _bound(identity)))
         except Exception:  # noqa: BLE001 - InvalidTag, and whatever else junk leads to
             return None
 
@@ -200,13 +158,13 @@ class RedisStore:
         return f"RedisStore({where!r}, prefix={self._prefix!r})"
 
     def __reduce__(self) -> tuple[partial[RedisStore], tuple[Any]]:
-        # A client that was passed in is pickled, or refuses to be, by its own rules.
-        make = partial(RedisStore, prefix=self._prefix, rest=self._patience.rest)
+        # A client that was passed in decides itself whether it can be pickled.
+        make = partial(RedisStore, prefix=self._prefix, rest=self._breaker.rest)
         return make, (self._url or self._redis,)
 
 
 def _client(library: Any, url: str, prefix: str) -> tuple[Any, str]:
-    """Makes a client that gives up early: by itself redis-py tries for seconds, or a minute."""
+    """Makes a client that gives up early; redis-py's own defaults try for seconds, or a minute."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     prefix = options.pop("prefix", prefix)
@@ -227,7 +185,7 @@ def _client(library: Any, url: str, prefix: str) -> tuple[Any, str]:
 
 
 def _bound(identity: Identity) -> bytes:
-    # Associated data: a value that somebody copied to another identity's name is not read there.
+    # Associated data: a value copied to the name of another identity cannot be decrypted there.
     return f"vathos {_VERSION} {identity.shared.name}".encode()
 
 

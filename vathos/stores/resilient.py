@@ -1,39 +1,102 @@
-"""A store that may fail: a failure is a log line and a miss, never a failed request."""
+"""A token store that may fail: a failure is one warning and a miss, never a failed request.
+
+`ResilientStore` stands before every store. `CircuitBreaker` is for stores that may also hang
+(Redis, a keyring): it runs their calls under a deadline, and for a while after a failure none.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from vathos.errors import StoreError
 from vathos.oauth.identity import Identity
 from vathos.stores.base import SwappingStore, TokenStore
 from vathos.stores.memory import MemoryStore
-from vathos.stores.patience import Resting
+from vathos.system.forks import ForkSafeLock
 from vathos.system.logs import logger
 from vathos.tokens import Token
 
-__all__ = ["ResilientStore"]
+__all__ = ["CircuitBreaker", "CircuitOpenError", "ResilientStore"]
 
 log = logger("stores")
 
 T = TypeVar("T")
 
 
+class CircuitOpenError(StoreError):
+    """The store was not called, because it failed a moment ago; that failure was reported."""
+
+
+class CircuitBreaker:
+    """Runs a store call for at most `deadline` seconds; after a failure, none for `rest` seconds.
+
+    `clock` reads seconds that never go back.
+    """
+
+    def __init__(
+        self, deadline: float, rest: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.deadline = deadline
+        self.rest = rest
+        self._clock = clock
+        self._open_until: float | None = None  # written under _guard; one read needs no lock
+        self._guard = ForkSafeLock()
+
+    def run(self, call: Callable[[], T]) -> T:
+        """Runs the call on a thread of its own; one that is too late is left to itself."""
+        if not self._may_try():
+            raise CircuitOpenError(f"not tried: it failed less than {self.rest:g} s ago")
+        outcome: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                outcome.set_result(call())
+            except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+                outcome.set_exception(error)
+
+        try:
+            threading.Thread(target=run, name="vathos-store", daemon=True).start()
+        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+            run()
+        try:
+            error = outcome.exception(self.deadline)
+        except TimeoutError:
+            raise self._failed(f"no answer within {self.deadline:g} s") from None
+        if error is not None:
+            raise self._failed(f"{type(error).__name__}: {error}") from error
+        with self._guard.lock:
+            self._open_until = None
+        return outcome.result()
+
+    def _may_try(self) -> bool:
+        if self._open_until is None:
+            return True
+        with self._guard.lock:
+            if self._open_until is not None and self._clock() < self._open_until:
+                return False
+            # One caller tries; the others go on without until it has succeeded.
+            self._open_until = self._clock() + self.rest
+            return True
+
+    def _failed(self, why: str) -> StoreError:
+        with self._guard.lock:
+            self._open_until = self._clock() + self.rest
+        return StoreError(f"{why}; not tried again for {self.rest:g} s")
+
+
 class ResilientStore:
-    """Goes on without a store that fails, whatever it raises.
+    """Goes on without a store that fails, whatever it raises, and warns at most every 5 minutes.
 
-    A failure is one warning, and another one only if it lasts for five minutes.
-
-    Meanwhile the process shares what it last knew: access tokens only, as a refresh token may have
-    been used by somebody else.
-
-    Args:
-        store: The store.
+    While the store fails, the sessions of this process share the access tokens they know. Refresh
+    tokens are left out of that: another process may have used them.
     """
 
     REMINDER = 300.0
@@ -46,14 +109,7 @@ class ResilientStore:
         self._spare = _spare_of(store)
 
     def load(self, identity: Identity) -> Token | None:
-        """Looks a token up.
-
-        Args:
-            identity: Whose token.
-
-        Returns:
-            The token, or `None` if there is none or the store failed.
-        """
+        """Returns the token; if the store fails, the access token this process last knew."""
         spare = self._spare.load(identity)
         token = self._tried("read", lambda: self.store.load(identity), otherwise=spare)
         if token is not None:
@@ -61,62 +117,37 @@ class ResilientStore:
         return token
 
     def save(self, identity: Identity, token: Token) -> None:
-        """Keeps a token, if the store works.
-
-        Args:
-            identity: Whose token.
-            token: The token.
-        """
+        """Keeps a token, if the store works."""
         self._remember(identity, token)
         self._tried("written", lambda: self.store.save(identity, token), otherwise=None)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
-        """Puts a token in place of another one, if that is still there and the store works.
-
-        Args:
-            identity: Whose token.
-            old: What must be there.
-            new: The token.
-
-        Returns:
-            Whether it was there; `False` also if the store failed.
-        """
+        """Replaces `old` if it is still there; `False` also if the store failed."""
         self._remember(identity, new)
         return self._tried(
             "written", lambda: _swapped(self.store, identity, old, new), otherwise=False
         )
 
     def delete(self, identity: Identity) -> None:
-        """Forgets a token, if the store works.
-
-        Args:
-            identity: Whose token.
-        """
+        """Forgets a token, if the store works."""
         self._spare.delete(identity)
         self._tried("emptied", lambda: self.store.delete(identity), otherwise=None)
 
     @contextmanager
     def locked(self, identity: Identity, timeout: float) -> Iterator[None]:
-        """Holds the store's lock, or goes on without it: it saves requests, nothing rests on it.
-
-        Args:
-            identity: Whose renewal.
-            timeout: Seconds to wait for the lock.
-
-        Yields:
-            Nothing.
-        """
+        """Holds the store's lock, or goes on without: it only saves token requests."""
         with ExitStack() as stack:
-            self._tried("locked", lambda: self._enter(stack, identity, timeout), otherwise=None)
+            self._tried(
+                "locked",
+                lambda: stack.enter_context(self.store.lock(identity, timeout)),
+                otherwise=None,
+            )
             # A lock that cannot be given back is no reason to lose what was done under it.
             release = stack.pop_all()
             try:
                 yield
             finally:
                 self._tried("unlocked", release.close, otherwise=None)
-
-    def _enter(self, stack: ExitStack, identity: Identity, timeout: float) -> None:
-        stack.enter_context(self.store.lock(identity, timeout))
 
     def _remember(self, identity: Identity, token: Token) -> None:
         if self._spare is not self.store:
@@ -138,7 +169,7 @@ class ResilientStore:
     def _report(self, what: str, error: Exception) -> None:
         self._failing.add(what)
         at = time.monotonic()
-        is_news = not isinstance(error, Resting) and at - self._warned >= self.REMINDER
+        is_news = not isinstance(error, CircuitOpenError) and at - self._warned >= self.REMINDER
         if is_news:
             self._warned = at
         log.log(
@@ -154,7 +185,7 @@ _spares: WeakKeyDictionary[TokenStore, MemoryStore] = WeakKeyDictionary()
 
 
 def _spare_of(store: TokenStore) -> MemoryStore:
-    """Returns the memory of this process that stands in for a store while that fails."""
+    """Returns what this process uses while the store fails; all who use one store share it."""
     if type(store) is MemoryStore:
         return store
     try:
@@ -166,7 +197,7 @@ def _spare_of(store: TokenStore) -> MemoryStore:
 def _swapped(store: TokenStore, identity: Identity, old: Token, new: Token) -> bool:
     if isinstance(store, SwappingStore):
         return store.swap(identity, old, new)
-    # Not in one step: what there is rests on the lock.
+    # In two steps: without the lock another process may write in between.
     is_there = old.is_same(store.load(identity))
     if is_there:
         store.save(identity, new)

@@ -1,11 +1,11 @@
-"""A store named by a URL, as environment variables and command lines name things.
+"""Opens the store that a URL names, as `VATHOS_TOKEN_STORE` and `--token-store` do.
 
 | URL | store |
 |---|---|
-| `memory:` | this process's memory |
-| `file:` | files below the user's state folder |
+| `memory:` | the memory of this process |
+| `file:` | files in the user's state folder |
 | `file:/path` | files in this folder |
-| `keyring:` | the desktop's keyring |
+| `keyring:` | the keyring of the desktop |
 | `redis://host:port/db`, `rediss://…` | Redis or Valkey, with `?prefix=` for the names of entries |
 """
 
@@ -25,10 +25,10 @@ __all__ = ["open_store"]
 
 
 def open_store(store: TokenStore | str | None) -> TokenStore:
-    """Opens the store that a URL names; in one process always the same one.
+    """Opens the store that a URL names; the same URL gives the same store in one process.
 
     Args:
-        store: A URL, a store, or `None` for this process's memory.
+        store: A URL, a store (returned as it is), or `None` for the memory of this process.
 
     Returns:
         The store.
@@ -49,7 +49,7 @@ def open_store(store: TokenStore | str | None) -> TokenStore:
 
 
 class _Opened:
-    """The stores that URLs have named, so that all who name one share it, and its renewals."""
+    """The stores that were opened by a URL, so that all who name one share it, and its renewals."""
 
     def __init__(self) -> None:
         self._stores: dict[str, TokenStore] = {}
@@ -94,7 +94,7 @@ def _require_bare(url: str) -> None:
 
 
 def _shown(url: str) -> str:
-    """What may be shown of a URL that is not understood: it may hold a password before the @."""
+    """Leaves out what may be a password: an unknown URL may have one before the @."""
     return url.partition(":")[0][:20] + ":…" if ":" in url else url[:20]
 
 
