@@ -25,6 +25,8 @@ one thing each (`delay`, `drip`, `amend` …) can be combined; of responses ther
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -50,77 +52,72 @@ from vathos.testing.schema import (
 __all__ = ["fault_from"]
 
 _LARGEST_BOMB = 1 << 30
+_BOMB = Kind(
+    f"a whole number up to {_LARGEST_BOMB}",
+    lambda value: COUNT.fits(value) and value <= _LARGEST_BOMB,
+)
+_RETRY_AFTER = Kind(
+    "a number, at least 0, or text that fits in a header field",
+    lambda value: SECONDS.fits(value) or HEADER.fits(value),
+)
 
 
 class _Form(NamedTuple):
-    """One kind of fault: what its own member may be, and how to make it of the whole object.
+    """What a member may be, and the function that makes a fault of its value.
 
-    `details` are the members that go with it; `responds` if it has a response of its own.
+    The further parameters of the function are the members that may stand beside this one.
     """
 
     kind: Kind
-    make: Callable[[dict[str, Any]], Fault]
-    details: tuple[str, ...] = ()
-    responds: bool = True
+    make: Callable[..., Fault]
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The names of the members that may stand beside this one."""
+        return tuple(inspect.signature(self.make).parameters)[1:]
 
 
-def _plain(given: dict[str, Any]) -> Fault:
-    kind = {"Content-Type": given["content_type"]} if "content_type" in given else {}
-    return Fault.status(
-        given.get("status", 200),
-        given.get("retry_after"),
-        {**kind, **given.get("headers", {})},
-        given.get("body"),
-    )
+def _status(code: int, retry_after: Any = None, headers: Any = None) -> Fault:
+    return Fault.status(code, retry_after, headers)
 
 
-def _drop(given: dict[str, Any]) -> Fault:
-    drop = Fault.drop_before if given["drop"] == "before" else Fault.drop_after
-    return drop(reset=given.get("reset", False))
+def _body(
+    text: str,
+    status: int = 200,
+    retry_after: Any = None,
+    headers: Any = None,
+    content_type: str | None = None,
+) -> Fault:
+    kind = {} if content_type is None else {"Content-Type": content_type}
+    return Fault.status(status, retry_after, {**kind, **(headers or {})}, text)
+
+
+def _drop(when: str, reset: bool = False) -> Fault:
+    return Fault.drop_before(reset=reset) if when == "before" else Fault.drop_after(reset=reset)
 
 
 _FORMS = {
-    "html": _Form(TRUE, lambda given: Fault.html(given.get("status", 200)), ("status",)),
-    "empty": _Form(TRUE, lambda given: Fault.empty(given.get("status", 200)), ("status",)),
-    "json": _Form(
-        JSON, lambda given: Fault.json(given["json"], given.get("status", 200)), ("status",)
-    ),
-    "body": _Form(TEXT, _plain, ("status", "retry_after", "headers", "content_type")),
-    "redirect": _Form(
-        HEADER,
-        lambda given: Fault.redirect(given["redirect"], given.get("status", 302)),
-        ("status",),
-    ),
-    "status": _Form(STATUS, _plain, ("retry_after", "headers")),
-    "gzip_bomb": _Form(
-        Kind(
-            f"a whole number up to {_LARGEST_BOMB}",
-            lambda value: COUNT.fits(value) and value <= _LARGEST_BOMB,
-        ),
-        lambda given: Fault.gzip_bomb(given["gzip_bomb"]),
-    ),
+    "html": _Form(TRUE, lambda _, status=200: Fault.html(status)),
+    "empty": _Form(TRUE, lambda _, status=200: Fault.empty(status)),
+    "json": _Form(JSON, Fault.json),
+    "body": _Form(TEXT, _body),
+    "redirect": _Form(HEADER, Fault.redirect),
+    "status": _Form(STATUS, _status),
+    "gzip_bomb": _Form(_BOMB, Fault.gzip_bomb),
     "hang": _Form(TRUE, lambda _: Fault.hang()),
-    "drop": _Form(one_of(("before", "after")), _drop, ("reset",), responds=False),
-    "delay": _Form(SECONDS, lambda given: Fault.delay(given["delay"]), responds=False),
-    "truncate": _Form(COUNT, lambda given: Fault.truncate(given["truncate"]), responds=False),
+    "drop": _Form(one_of(("before", "after")), _drop),
+    "delay": _Form(SECONDS, Fault.delay),
+    "truncate": _Form(COUNT, Fault.truncate),
     "drip": _Form(
-        ABOVE_ZERO,
-        lambda given: Fault.drip(given["drip"], headers=given.get("drip_headers", False)),
-        ("drip_headers",),
-        responds=False,
+        ABOVE_ZERO, lambda rate, drip_headers=False: Fault.drip(rate, headers=drip_headers)
     ),
-    "expires_in": _Form(JSON, lambda given: Fault.expires_in(given["expires_in"]), responds=False),
-    "amend": _Form(
-        OBJECT, lambda given: Fault(changed=tuple(given["amend"].items())), responds=False
-    ),
-    "without": _Form(NAMES, lambda given: Fault.without(*given["without"]), responds=False),
+    "expires_in": _Form(JSON, Fault.expires_in),
+    "amend": _Form(OBJECT, lambda members: Fault(changed=tuple(members.items()))),
+    "without": _Form(NAMES, lambda names: Fault.without(*names)),
 }
 
 _DETAILS = {
-    "retry_after": Kind(
-        "a number, at least 0, or text that fits in a header field",
-        lambda value: SECONDS.fits(value) or HEADER.fits(value),
-    ),
+    "retry_after": _RETRY_AFTER,
     "headers": HEADERS,
     "content_type": HEADER,
     "reset": FLAG,
@@ -144,18 +141,19 @@ def fault_from(value: object) -> Fault:
     """
     given = checked(value, "fault", _KINDS)
     # A status is a fault of its own only where it is no detail of another one.
-    owned = {detail for name in given if name in _FORMS for detail in _FORMS[name].details}
-    names = [name for name in given if name in _FORMS and name not in owned]
-    for name in given:
-        if name in _DETAILS and name not in owned:
+    details = {detail for name in given if name in _FORMS for detail in _FORMS[name].details}
+    faults: dict[str, Fault] = {}
+    for name, member in given.items():
+        if name in details:
+            continue
+        if name in _DETAILS:
             owners = " or ".join(n for n, form in _FORMS.items() if name in form.details)
             raise ValueError(f"fault: {name} goes with {owners}")
-    if not names:
+        form = _FORMS[name]
+        faults[name] = form.make(member, **{n: given[n] for n in form.details if n in given})
+    if not faults:
         raise ValueError('fault: it is empty; an example is {"status": 503}')
-    responses = [name for name in names if _FORMS[name].responds]
+    responses = [name for name, fault in faults.items() if fault.answer or fault.silent]
     if len(responses) > 1:
         raise ValueError(f"fault: {' and '.join(responses)} are two responses; give one")
-    first, *others = (_FORMS[name].make(given) for name in names)
-    for other in others:
-        first = first.then(other)
-    return first
+    return functools.reduce(Fault.then, faults.values())

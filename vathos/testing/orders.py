@@ -19,11 +19,12 @@ Where no client or user is named, the first one is meant. `times` may be `"alway
 
 from __future__ import annotations
 
+import inspect
 import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from vathos.testing.accounts import Known
 from vathos.testing.controls import Controls
@@ -46,102 +47,101 @@ __all__ = ["VERBS", "Order"]
 _ALWAYS = "always"
 _HIDDEN = ("client_secret", "password")
 
-_TIMES = Kind(
-    f'a whole number, at least 1, or "{_ALWAYS}"',
-    lambda value: (
-        value == _ALWAYS or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
-    ),
-)
-
-
 Given = Mapping[str, Any]
 
 
-class _Verb(NamedTuple):
-    act: Callable[[Controls, Given], Given | None]
-    kinds: Mapping[str, Kind] = {}
-    needed: tuple[str, ...] = ()
+def _fail(
+    server: Controls,
+    endpoint: str,
+    fault: Given,
+    times: Any = 1,
+    seconds: float | None = None,
+) -> None:
+    count = None if times == _ALWAYS else times
+    server.fail(endpoint, fault_from(fault), times=count, seconds=seconds)
 
 
-def _fail(server: Controls, given: Given) -> None:
-    times = given.get("times", 1)
-    server.fail(
-        given["endpoint"],
-        fault_from(given["fault"]),
-        times=None if times == _ALWAYS else times,
-        seconds=given.get("seconds"),
-    )
-
-
-def _revoke(server: Controls, given: Given) -> None:
-    match given["what"]:
+def _revoke(server: Controls, what: str, username: str | None = None) -> None:
+    match what:
         case "access_tokens":
             server.revoke_access_tokens()
         case "sessions":
-            server.revoke_sessions(given.get("username"))
+            server.revoke_sessions(username)
         case _:
             server.revoke_all()
 
 
-def _set_client_secret(server: Controls, given: Given) -> Given:
-    client_id = _client(server, given)
-    secret = given.get("client_secret") or secrets.token_urlsafe(16)
+def _set_client_secret(
+    server: Controls, client_id: str | None = None, client_secret: str | None = None
+) -> Given:
+    client_id = client_id or server.client_id
+    secret = client_secret or secrets.token_urlsafe(16)
     server.set_client_secret(client_id, secret)
     return {"client_id": client_id, "client_secret": secret}
 
 
-def _set_password(server: Controls, given: Given) -> Given:
-    username = _user(server, given)
-    password = given.get("password") or secrets.token_urlsafe(16)
+def _set_password(
+    server: Controls, username: str | None = None, password: str | None = None
+) -> Given:
+    username = username or server.username
+    password = password or secrets.token_urlsafe(16)
     server.set_password(username, password)
     return {"username": username, "password": password}
 
 
-def _refuse_all(server: Controls, given: Given) -> None:
-    server.api.refuse_all = given.get("refuse", True)
+def _for_client(act: Callable[[Controls, str], None]) -> Callable[..., None]:
+    def order(server: Controls, client_id: str | None = None) -> None:
+        act(server, client_id or server.client_id)
+
+    return order
 
 
-def _client(server: Controls, given: Given) -> str:
-    return str(given.get("client_id", server.client_id))
+def _for_user(act: Callable[[Controls, str], None]) -> Callable[..., None]:
+    def order(server: Controls, username: str | None = None) -> None:
+        act(server, username or server.username)
+
+    return order
 
 
-def _user(server: Controls, given: Given) -> str:
-    return str(given.get("username", server.username))
+def _refuse_all(server: Controls, refuse: bool = True) -> None:
+    server.api.refuse_all = refuse
 
 
-_ENDPOINT = one_of(ENDPOINTS)
-_CLIENT, _USER = {"client_id": NAME}, {"username": NAME}
+# The parameters of these functions are the members of the orders.
+VERBS: Mapping[str, Callable[..., Given | None]] = {
+    "fail": _fail,
+    "heal": Controls.heal,
+    "advance": Controls.advance,
+    "revoke": _revoke,
+    "reset": Controls.reset,
+    "set_client_secret": _set_client_secret,
+    "set_password": _set_password,
+    "disable_client": _for_client(Controls.disable_client),
+    "enable_client": _for_client(Controls.enable_client),
+    "disable_user": _for_user(Controls.disable_user),
+    "enable_user": _for_user(Controls.enable_user),
+    "refuse_all": _refuse_all,
+    "forget_requests": Controls.forget_requests,
+}
 
-VERBS: Mapping[str, _Verb] = {
-    "fail": _Verb(
-        _fail,
-        {"endpoint": _ENDPOINT, "fault": OBJECT, "times": _TIMES, "seconds": ABOVE_ZERO},
-        ("endpoint", "fault"),
+_KINDS = {
+    "endpoint": one_of(ENDPOINTS),
+    "fault": OBJECT,
+    "times": Kind(
+        f'a whole number, at least 1, or "{_ALWAYS}"',
+        lambda value: (
+            value == _ALWAYS
+            or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+        ),
     ),
-    "heal": _Verb(
-        lambda server, given: server.heal(given.get("endpoint")), {"endpoint": _ENDPOINT}
-    ),
-    "advance": _Verb(
-        lambda server, given: server.advance(given["seconds"]), {"seconds": NUMBER}, ("seconds",)
-    ),
-    "revoke": _Verb(
-        _revoke, {"what": one_of(("access_tokens", "sessions", "all")), **_USER}, ("what",)
-    ),
-    "reset": _Verb(
-        lambda server, given: server.reset(keys=given.get("keys", True)), {"keys": FLAG}
-    ),
-    "set_client_secret": _Verb(_set_client_secret, {**_CLIENT, "client_secret": NAME}),
-    "set_password": _Verb(_set_password, {**_USER, "password": NAME}),
-    "disable_client": _Verb(
-        lambda server, given: server.disable_client(_client(server, given)), _CLIENT
-    ),
-    "enable_client": _Verb(
-        lambda server, given: server.enable_client(_client(server, given)), _CLIENT
-    ),
-    "disable_user": _Verb(lambda server, given: server.disable_user(_user(server, given)), _USER),
-    "enable_user": _Verb(lambda server, given: server.enable_user(_user(server, given)), _USER),
-    "refuse_all": _Verb(_refuse_all, {"refuse": FLAG}),
-    "forget_requests": _Verb(lambda server, _: server.forget_requests()),
+    "seconds": NUMBER,
+    "what": one_of(("access_tokens", "sessions", "all")),
+    "keys": FLAG,
+    "refuse": FLAG,
+    "client_id": NAME,
+    "client_secret": NAME,
+    "username": NAME,
+    "password": NAME,
 }
 
 
@@ -174,7 +174,12 @@ class Order:
         """
         if verb not in VERBS:
             raise ValueError(f"unknown order {verb!r}{near(verb, VERBS)}")
-        members = checked(given, verb, VERBS[verb].kinds, needed=VERBS[verb].needed)
+        parameters = list(inspect.signature(VERBS[verb]).parameters.values())[1:]
+        kinds = {each.name: _KINDS[each.name] for each in parameters}
+        if verb == "fail":
+            kinds["seconds"] = ABOVE_ZERO
+        needed = [each.name for each in parameters if each.default is each.empty]
+        members = checked(given, verb, kinds, needed=needed)
         if "times" in members and "seconds" in members:
             raise ValueError(f"{verb}: both times and seconds are given; leave one out")
         if "username" in members and members.get("what", "sessions") != "sessions":
@@ -203,7 +208,7 @@ class Order:
         Returns:
             What came of it: for a new secret, the secret.
         """
-        return VERBS[self.verb].act(server, self.given) or {}
+        return VERBS[self.verb](server, **self.given) or {}
 
     def __str__(self) -> str:
         shown = {
