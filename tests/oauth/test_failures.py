@@ -13,7 +13,7 @@ import urllib3
 from requests import exceptions
 
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
-from vathos.oauth.failures import chain, failure, without_secrets
+from vathos.oauth.failures import Kind, chain, failure, reason, without_secrets
 
 URL = "https://as.example:8443/realms/x/token"
 
@@ -256,6 +256,23 @@ def test_secret_that_cannot_be_encoded_is_a_matter_of_configuration() -> None:
     error = failure(UnicodeEncodeError("utf-8", "canary\udcff", 6, 7, "no"), URL)
     assert type(error) is ConfigurationError
     assert str(error) == "a credential cannot be written as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            exceptions.ConnectionError(urllib3.exceptions.ReadTimeoutError(pool(), URL, "x")),
+            (Kind.LATE, ""),
+        ),
+        (urllib3.exceptions.LocationParseError("x"), (Kind.MALFORMED, "Failed to parse: x")),
+        (caused(exceptions.ProxyError("x"), ssl.SSLError(1, "x")), (Kind.PROXY, "")),
+        (exceptions.TooManyRedirects("x"), (Kind.BROKEN, "TooManyRedirects")),
+    ],
+)
+def test_reason_of_any_request(error: BaseException, expected: tuple[Kind, str]) -> None:
+    """An API call can also fail while its answer is read, or on a redirect."""
+    assert reason(error) == expected
 
 
 # --- causes -------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
-"""What it means that a token request got no answer."""
+"""Why an HTTP request got no answer, and the errors that say so of a token request."""
 
 from __future__ import annotations
 
+import enum
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import requests
 import urllib3
@@ -13,121 +15,148 @@ import urllib3
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.oauth.urls import origin_of
 
-__all__ = ["NO_NAME", "cause_of", "chain", "failure", "without_secrets"]
+__all__ = ["Kind", "Reason", "cause_of", "chain", "failure", "reason", "without_secrets"]
 
 # Errors whose words or attributes quote bytes of the request or the answer.
 _QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidChunkLength)
 
+_TLS = (ssl.SSLError, requests.exceptions.SSLError)
 # urllib3 has a name for it since version 2.
-NO_NAME = (getattr(urllib3.exceptions, "NameResolutionError", socket.gaierror), socket.gaierror)
-"""What is raised where the name of a host is not found."""
-
-# What tells more than that the tunnel through the proxy broke.
-_EXPLAINED = (
-    ssl.SSLError,
-    requests.exceptions.SSLError,
-    requests.exceptions.Timeout,
-    socket.gaierror,
-    ConnectionRefusedError,
-    urllib3.exceptions.TimeoutError,
-    urllib3.exceptions.NewConnectionError,
-)
+_NO_NAME = (getattr(urllib3.exceptions, "NameResolutionError", socket.gaierror), socket.gaierror)
+_REFUSED = (urllib3.exceptions.NewConnectionError, ConnectionRefusedError)
+_LATE = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+_HTTP = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 # What http.client raises when a proxy answers CONNECT so; there is no attribute for it.
 _PROXY_LOGIN = "Tunnel connection failed: 407"
 
 
+class Kind(enum.Enum):
+    """Why a request got no answer."""
+
+    PROXY = enum.auto()  # the proxy refused or broke the connection
+    PROXY_LOGIN = enum.auto()  # the proxy wants a login
+    TLS = enum.auto()  # TLS was not agreed
+    NO_NAME = enum.auto()  # the host name was not found
+    REFUSED = enum.auto()  # nothing listens there, or there is no way to it
+    UNREACHED = enum.auto()  # no connection in time
+    LATE = enum.auto()  # a connection, but no answer in time
+    BROKEN = enum.auto()  # the connection broke before the answer was complete
+    MALFORMED = enum.auto()  # a URL or proxy that cannot be used; nothing was sent
+    ENCODING = enum.auto()  # text that cannot be encoded; nothing was sent
+    UNPREPARED = enum.auto()  # a missing CA bundle or certificate; nothing was sent
+    UNKNOWN = enum.auto()
+
+
+class Reason(NamedTuple):
+    """Why a request got no answer, and the word for it where there is one."""
+
+    kind: Kind
+    detail: str
+
+
+_MESSAGES = {
+    Kind.PROXY: "the proxy on the way to {host} refused or broke the connection; "
+    "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
+    Kind.TLS: "TLS to {host} could not be agreed ({detail}); check the host name, this machine's "
+    "clock, and the CA bundle (verify=, REQUESTS_CA_BUNDLE)",
+    Kind.NO_NAME: "the host name of {host} could not be resolved; check the token URL "
+    "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",
+    Kind.REFUSED: "{host} could not be reached ({detail}); is the authorization server running, "
+    "and is the token URL right (token_url=, VATHOS_TOKEN_URL)?",
+    Kind.UNREACHED: "{host} could not be reached in time",
+    Kind.LATE: "the token endpoint {url} answered too late",
+    Kind.BROKEN: "the connection to the token endpoint {url} broke before the answer was complete "
+    "({detail})",
+    Kind.MALFORMED: "the token request to {host} could not be prepared: {detail}",
+    Kind.ENCODING: "a credential cannot be written as UTF-8",
+    Kind.UNKNOWN: "the token request to {host} failed ({detail})",
+}
+_MESSAGES[Kind.PROXY_LOGIN] = _MESSAGES[Kind.PROXY]
+_MESSAGES[Kind.UNPREPARED] = _MESSAGES[Kind.MALFORMED]
+
+
 def failure(
     error: BaseException, url: str, *, connected: bool | None = None, proxied: bool = False
 ) -> Exception:
-    """Finds the error to raise for a failed exchange.
-
-    The order matters: TLS and proxy errors are `ConnectionError`s too, and a cut body is none.
-
-    Args:
-        error: What `requests` or `urllib3` raised.
-        url: URL of the token endpoint.
-        connected: Whether the connection stood, TLS included, so that the request may be out;
-            `None` if that is not known.
-        proxied: Whether the way goes through a proxy.
-
-    Returns:
-        The error, which says what happened and what to do.
-    """
-    host = _host(url)
-    broken_tunnel = proxied and not connected and isinstance(error, requests.ConnectionError)
-    no_proxy = isinstance(error, requests.exceptions.ProxyError) and not connected
-    if no_proxy or (broken_tunnel and not cause_of(error, *_EXPLAINED)):
-        return TokenRequestError(
-            f"the proxy on the way to {host} refused or broke the connection; "
-            "check the proxy settings (proxies=, HTTPS_PROXY, NO_PROXY)",
-            endpoint=url,
-            retryable=not any(_PROXY_LOGIN in str(cause) for cause in chain(error)),
-        )
-    tls = cause_of(error, ssl.SSLError) or cause_of(error, requests.exceptions.SSLError)
-    if tls and not connected:
-        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or "broken off"
-        return TokenRequestError(
-            f"TLS to {host} could not be agreed ({reason}); check the host name, this machine's "
-            "clock, and the CA bundle (verify=, REQUESTS_CA_BUNDLE)",
-            endpoint=url,
-            retryable=False,
-        )
-    if cause_of(error, *NO_NAME):
-        return TokenRequestError(
-            f"the host name of {host} could not be resolved; check the token URL "
-            "(token_url=, VATHOS_TOKEN_URL) and this machine's DNS",
-            endpoint=url,
-        )
-    return _late(error, url, host) or _broken(error, url, host, connected=connected)
-
-
-def _late(error: BaseException, url: str, host: str) -> RenewalTimeout | None:
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return RenewalTimeout(f"{host} could not be reached in time", endpoint=url)
-    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
-        return RenewalTimeout(
-            f"the token endpoint {url} answered too late", endpoint=url, sent=True
-        )
-    return None
-
-
-def _broken(error: BaseException, url: str, host: str, *, connected: bool | None) -> Exception:
-    if isinstance(error, UnicodeError):
-        return ConfigurationError("a credential cannot be written as UTF-8")
-    if isinstance(error, ValueError) and isinstance(error, requests.RequestException):
-        return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
-    if refused := cause_of(error, urllib3.exceptions.NewConnectionError, ConnectionRefusedError):
-        words = [cause.strerror for cause in chain(refused) if isinstance(cause, OSError)]
-        return TokenRequestError(
-            f"{host} could not be reached ({next(filter(None, words), 'connection refused')}); is "
-            "the authorization server running, and is the token URL right (token_url=, "
-            "VATHOS_TOKEN_URL)?",
-            endpoint=url,
-        )
-    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
-        innermost = list(chain(error))[-1]
-        return TokenRequestError(
-            f"the connection to the token endpoint {url} broke before the answer was complete "
-            f"({type(innermost).__name__})",
-            endpoint=url,
-            sent=connected is not False,
-        )
-    if isinstance(error, OSError):  # requests' word for a CA bundle or certificate that is missing
-        return ConfigurationError(f"the token request to {host} could not be prepared: {error}")
-    return TokenRequestError(
-        f"the token request to {host} failed ({type(error).__name__})", endpoint=url
+    """Returns the error to raise for a failed token request: what happened, and what to do."""
+    kind, detail = reason(error, connected=connected, proxied=proxied)
+    message = _MESSAGES[kind].format(host=_host(url), url=url, detail=detail)
+    if kind in {Kind.MALFORMED, Kind.ENCODING, Kind.UNPREPARED}:
+        return ConfigurationError(message)
+    late = kind in {Kind.UNREACHED, Kind.LATE}
+    return (RenewalTimeout if late else TokenRequestError)(
+        message,
+        endpoint=url,
+        sent=kind is Kind.LATE or (kind is Kind.BROKEN and connected is not False),
+        retryable=kind not in {Kind.TLS, Kind.PROXY_LOGIN},
     )
 
 
+def reason(error: BaseException, *, connected: bool | None = None, proxied: bool = False) -> Reason:
+    """Finds out why an HTTP request got no answer, from what `requests` or `urllib3` raised.
+
+    Say whether the connection was made, TLS included, and whether it went through a proxy, where
+    that is known. The detail is the reason of TLS, the system's word for a refused connection, the
+    class of what broke it, or the message of what could not be prepared; else it is empty.
+    """
+    kind = _proxy(error, connected=connected, proxied=proxied)
+    if kind is None and not connected and cause_of(error, *_TLS):
+        kind = Kind.TLS
+    if kind is None:
+        kind = next((kind for kind, fits in _RULES if fits(error)), Kind.UNKNOWN)
+    return Reason(kind, _detail(error, kind))
+
+
+def _proxy(error: BaseException, *, connected: bool | None, proxied: bool) -> Kind | None:
+    """Tells whether the proxy did it: it says so, or its tunnel broke without another reason."""
+    if connected:
+        return None
+    explained = cause_of(error, *_TLS, *_NO_NAME, *_REFUSED, *_LATE)
+    broken_tunnel = proxied and isinstance(error, requests.ConnectionError) and not explained
+    if not broken_tunnel and not isinstance(error, requests.exceptions.ProxyError):
+        return None
+    wants_login = any(_PROXY_LOGIN in str(cause) for cause in chain(error))
+    return Kind.PROXY_LOGIN if wants_login else Kind.PROXY
+
+
+# The order matters: a refused connection is a late one for old releases of urllib3, and each of
+# them is one of requests' own errors too.
+_RULES: tuple[tuple[Kind, Callable[[BaseException], object]], ...] = (
+    (Kind.NO_NAME, lambda error: cause_of(error, *_NO_NAME)),
+    (Kind.UNREACHED, lambda error: isinstance(error, requests.exceptions.ConnectTimeout)),
+    (Kind.ENCODING, lambda error: isinstance(error, UnicodeError)),
+    (Kind.MALFORMED, lambda error: isinstance(error, ValueError) and isinstance(error, _HTTP)),
+    (Kind.REFUSED, lambda error: cause_of(error, *_REFUSED)),
+    (Kind.LATE, lambda error: cause_of(error, *_LATE)),
+    (Kind.BROKEN, lambda error: isinstance(error, _HTTP)),
+    (Kind.UNPREPARED, lambda error: isinstance(error, OSError)),  # so says requests of a CA bundle
+)
+
+
+def _detail(error: BaseException, kind: Kind) -> str:
+    match kind:
+        case Kind.TLS:
+            tls = cause_of(error, ssl.SSLError)
+            words = getattr(tls, "verify_message", "") or getattr(tls, "reason", "")
+            return words or "broken off"
+        case Kind.REFUSED:
+            causes = chain(cause_of(error, *_REFUSED))
+            words = [cause.strerror for cause in causes if isinstance(cause, OSError)]
+            return next(filter(None, words), "connection refused")
+        case Kind.BROKEN:
+            return type(list(chain(error))[-1]).__name__
+        case Kind.MALFORMED | Kind.UNPREPARED:
+            return str(error)
+        case Kind.UNKNOWN:
+            return type(error).__name__
+    return ""
+
+
 def without_secrets(error: BaseException) -> BaseException | None:
-    """Keeps a cause's words, but neither its frames nor its request: both hold the form body.
+    """Takes frames and requests off an error and its causes, as both hold the form body.
 
-    Args:
-        error: The cause; it and all that led to it are changed.
-
-    Returns:
-        The same exception; `None` if its words may quote what was sent or received.
+    Returns `None` if the words of one may quote what was sent or received.
     """
     if any(_quotes(cause) for cause in chain(error)):
         return None
@@ -139,14 +168,7 @@ def without_secrets(error: BaseException) -> BaseException | None:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Walks from an exception to what led to it.
-
-    Args:
-        error: The exception.
-
-    Yields:
-        The exception first, the innermost cause last.
-    """
+    """Yields an exception and what led to it, the innermost cause last."""
     seen: set[int] = set()
     queue = [error]
     while queue:
@@ -173,13 +195,5 @@ def _host(url: str) -> str:
 
 
 def cause_of(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    """Finds what led to an exception, among certain kinds.
-
-    Args:
-        error: The exception.
-        *kinds: What to look for.
-
-    Returns:
-        The outermost of these kinds, which may be the exception itself; `None` if there is none.
-    """
+    """Returns the outermost exception of these kinds among an exception and its causes."""
     return next((cause for cause in chain(error) if isinstance(cause, kinds)), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,9 +18,9 @@ from vathos.commands.request.progress import Meter
 from vathos.commands.stored_token import Wish, in_file_store
 from vathos.config.settings import Settings
 from vathos.errors import VathosError
-from vathos.exit_codes import CommandError, Exit
+from vathos.exit_codes import CommandError, Exit, status_of
 from vathos.oauth.challenges import bearer_error
-from vathos.oauth.failures import NO_NAME, cause_of, chain
+from vathos.oauth.failures import Kind, reason
 from vathos.oauth.urls import Origin, origin_of
 from vathos.policy import RenewalPolicy
 from vathos.session import VathosSession
@@ -153,37 +152,37 @@ class Caller:
             raise self._stop(error, str(origin_of(url))) from None
 
     def _stop(self, error: BaseException, host: str) -> CommandError:
-        tls = cause_of(error, ssl.SSLError, requests.exceptions.SSLError)
-        if tls:
-            reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "")
+        kind, detail = reason(error)
+        if kind is Kind.TLS:
             return CommandError(
                 Exit.UNSAFE,
-                f"TLS to {host} could not be agreed ({reason or 'broken off'}); check the host "
-                "name, this machine's clock, and the CA bundle (--ca-bundle)",
+                f"TLS to {host} could not be agreed ({detail}); check the host name, this "
+                "machine's clock, and the CA bundle (--ca-bundle)",
             )
-        if isinstance(error, ValueError):
+        if kind is Kind.MALFORMED:
             return CommandError(
                 Exit.USAGE, "the URL, or one that the API redirects to, is malformed"
             )
-        if not isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
-            return CommandError(Exit.CONFIGURATION, f"the request could not be prepared: {error}")
-        return CommandError(Exit.UNREACHABLE, self._unreachable(error, host))
+        if kind is Kind.UNPREPARED:
+            return CommandError(Exit.CONFIGURATION, f"the request could not be prepared: {detail}")
+        # A proxy may break the connection as its own certificate is not trusted: that is unsafe.
+        status = status_of(error) or Exit.UNREACHABLE
+        return CommandError(status, self._unreachable(error, kind, detail, host))
 
-    def _unreachable(self, error: BaseException, host: str) -> str:
+    def _unreachable(self, error: BaseException, kind: Kind, detail: str, host: str) -> str:
         unsent = f"{host} could not be reached"
-        if cause_of(error, requests.exceptions.ProxyError):
+        if kind in {Kind.PROXY, Kind.PROXY_LOGIN}:
             return f"{unsent}: the proxy refused or broke the connection (HTTPS_PROXY, NO_PROXY)"
-        if cause_of(error, *NO_NAME):
+        if kind is Kind.NO_NAME:
             return f"{unsent}: its name could not be resolved; check the base URL and the DNS"
-        if refused := cause_of(error, urllib3.exceptions.NewConnectionError):
-            words = [cause.strerror for cause in chain(refused) if isinstance(cause, OSError)]
-            return f"{unsent}: {next(filter(None, words), 'connection refused')}"
-        if isinstance(error, requests.exceptions.ConnectTimeout):
+        if kind is Kind.REFUSED:
+            return f"{unsent}: {detail}"
+        if kind is Kind.UNREACHED:
             return f"{unsent} within {self._session.timeout:g} s (--timeout)"
         if isinstance(error, requests.exceptions.TooManyRedirects):
             return f"{host} redirects without end"
         doubt = "" if self._method in _SAFE else "; it may have acted on the request all the same"
-        if cause_of(error, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
+        if kind is Kind.LATE:
             return f"{host} sent nothing for {self._session.timeout:g} s (--timeout){doubt}"
         return f"the connection to {host} broke before the answer was complete{doubt}"
 
