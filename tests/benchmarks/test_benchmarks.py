@@ -15,7 +15,7 @@ from tests.benchmarks.contenders import BASE, CONTENDERS, OURS, able, load, reas
 from tests.benchmarks.contenders.base import Bed
 from tests.benchmarks.fast_server import fast_server
 from tests.benchmarks.measuring import in_turns, ratios, spread
-from tests.benchmarks.page import PAGE, Run, page
+from tests.benchmarks.page import DETAILS, PAGE, Run, details, findings, page
 from tests.benchmarks.report import DASH, Result, Table
 from tests.benchmarks.worker import environment, start
 from tests.house.examples import fences
@@ -156,7 +156,7 @@ def test_partial_run_leaves_the_page_alone(
 
 
 def test_page_holds_what_was_measured(tmp_path: Path) -> None:
-    """The page has each section, the targets, the command and the reasons; the chart is XML."""
+    """The pages have each section, targets, command and reasons; the chart is XML."""
     from tests.benchmarks.chart import chart  # noqa: PLC0415
 
     bars = {"over loopback": {BASE: 1.0, OURS: 0.5, "naive": 7.25}}
@@ -169,11 +169,13 @@ def test_page_holds_what_was_measured(tmp_path: Path) -> None:
         bars=bars,
     )
     run = Run("python -m this", "tiny", "2000-01-01", "The machine: one.", 1.0, [result])
-    path = tmp_path / "page.md"
-    path.write_text(page(run), encoding="utf-8")
+    for words in ("## Targets", "0.50"):
+        assert words in page(run)
+    path = tmp_path / "details.md"
+    path.write_text(details(run), encoding="utf-8")
     text = path.read_text(encoding="utf-8")
     assert "python -m this" in [fence.text for fence in fences(path)]
-    for words in ("## Something", "## Targets", "2000-01-01", "| a | 1 |", "no reason", "0.50"):
+    for words in ("## Something", "2000-01-01", "| a | 1 |", "no reason"):
         assert words in text
     drawing = chart(run.bars)
     root = ElementTree.fromstring(drawing)
@@ -181,8 +183,17 @@ def test_page_holds_what_was_measured(tmp_path: Path) -> None:
     assert "7.25" in drawing
 
 
+def test_findings_compare_with_the_others() -> None:
+    """A finding counts those who did worse, and is left out where nothing was measured."""
+    figures = {f"outage {OURS}": 0.0, "outage naive": 2.0, "outage google": 0.0}
+    (found,) = findings(figures)
+    others = sum(f"outage {key}" in figures for key in CONTENDERS) - 1
+    assert f"0 calls of `VathosSession` fail; calls fail with 1 of the {others} other ways" in found
+    assert not list(findings({}))
+
+
 def test_page_is_one_of_a_whole_run() -> None:
-    """The page that is committed was written by a run of everything, with all it could count."""
-    text = PAGE.read_text(encoding="utf-8")
+    """The pages that are committed were written by a run of everything, with all it could count."""
+    text = PAGE.read_text(encoding="utf-8") + DETAILS.read_text(encoding="utf-8")
     assert "scale quick" not in text
     assert "not measured" not in text

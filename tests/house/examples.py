@@ -1,9 +1,9 @@
 """The examples of a page, run as a reader would run them: top to bottom, in one namespace.
 
-The Vathos service is stood in for by an embedded server, which knows the client and the person
-that the pages use; the environment points to it, and the two host names of the service are replaced
-by its own. What an example prints must stand in the `text` fence right below it, where `…` stands
-for anything; what is printed there names the service again.
+An embedded server takes the place of the Vathos service and of the reader's own: it knows the
+clients and the person that the pages use, the environment names it, and its addresses replace those
+in the examples. What an example prints must be in the `text` fence right below it, where `…` means
+anything; there the address of the service is put back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -28,8 +29,10 @@ LANGUAGES = {"python", "text", "console", "mermaid"}
 """`python` is run. Nothing else is, and what is meant to be Python cannot be called otherwise."""
 
 CLIENT = Client("picking-robot", "robot-secret")
+OWN_CLIENT = Client("my-client", "my-secret")
 PERSON = User("ada", "ada-password")
 _API, _AUTH = "https://api.vathos.net", "https://auth.gke.vathos.net"
+_OWN_ISSUER, _OWN_API = "https://login.example.com/realms/acme", "https://api.example.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +110,15 @@ def run(path: Path, folder: Path) -> int:
         How many examples were run.
     """
     with (
-        AuthorizationServer(clients=[CLIENT], users=[PERSON]) as server,
+        AuthorizationServer(clients=[CLIENT, OWN_CLIENT], users=[PERSON]) as server,
         contextlib.chdir(folder),
         mock.patch.dict(os.environ, _environment(server)),
     ):
         blocks = fences(path)
         namespace: dict[str, Any] = {"__name__": "__example__"}
         sources = []
-        for block, below in zip(blocks, [*blocks[1:], None], strict=True):
-            if block.language != "python":
+        for block, below in pairwise([*blocks, None]):
+            if block is None or block.language != "python":
                 continue
             sources.append(_with_host(block.text, server))
             printed = _executed(sources[-1], path, block.first, namespace)
@@ -187,6 +190,7 @@ def _origin(server: AuthorizationServer) -> str:
 
 
 def _with_host(source: str, server: AuthorizationServer) -> str:
+    source = source.replace(_OWN_ISSUER, server.issuer).replace(_OWN_API, server.api_url)
     return source.replace(_API, _origin(server)).replace(_AUTH, _origin(server))
 
 

@@ -1,8 +1,9 @@
 """The reference pages: one for each public module, written by lazydocs from the docstrings.
 
-`python -m tests.house.pages` writes them anew. lazydocs 0.4.8 is used as a library, because its
-command line needs a method of importlib that Python 3.12 dropped, and because some of what it
-writes would be different on each machine or lead nowhere; those places are repaired here.
+`python -m tests.house.pages` writes them, and the pages of the guide that are made from code.
+lazydocs 0.4.8 is used as a library, because its command line needs a method of importlib that
+Python 3.12 dropped, and because some of what it writes would be different on each machine or lead
+nowhere; those places are repaired here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import Any
 from unittest import mock
 
 from lazydocs import generation
+
+from tests.house.commands_page import commands_page
 
 __all__ = ["COMMAND", "DOCS", "HANDWRITTEN", "modules", "pages"]
 
@@ -233,6 +236,7 @@ def main() -> None:
         if path.name not in written.keys() | HANDWRITTEN:
             path.unlink()
             print(f"removed docs/{path.name}")
+    written["guide/commands.md"] = commands_page()
     for name, text in written.items():
         path = DOCS / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

@@ -1,8 +1,8 @@
 """Who takes part: one small class for each, set up as well as its library can be.
 
-Everyone sends the same GET to the API on one shared client with kept-alive connections. Who buys
-tokens buys them with the client credentials grant. Whoever can renew ahead of expiry starts at the
-same share of the lifetime as a `VathosSession` does, unless the library fixes its leeway.
+Everyone sends the same GET to the API on one shared client with kept-alive connections. Tokens
+are requested with the client credentials grant. Those that can renew early start at the same share
+of the lifetime as a `VathosSession` does, unless the library fixes its leeway.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class Entry(NamedTuple):
 
 BASE, OURS = "plain", "vathos"
 
-_BUYS_NONE = dict.fromkeys(
-    ("stampede", "expiry", "outage", "processes"), "no token is bought, the header is static"
-)
+_STATIC = dict.fromkeys(("stampede", "expiry", "outage", "processes"), "the header is static")
 _HEADER_IS_SET_ONCE = {"attach": "the header is set once"}
 
 CONTENDERS: dict[str, Entry] = {
@@ -50,7 +48,7 @@ CONTENDERS: dict[str, Entry] = {
         "`requests.Session`, `Authorization` set once among the session's headers.",
         ("requests", "urllib3"),
         "import requests",
-        _BUYS_NONE | _HEADER_IS_SET_ONCE,
+        _STATIC | _HEADER_IS_SET_ONCE,
     ),
     OURS: Entry(
         "`VathosSession`",
@@ -110,7 +108,7 @@ CONTENDERS: dict[str, Entry] = {
         "`httpx.Client`, `Authorization` set once among the client's headers.",
         ("httpx",),
         "import httpx",
-        _BUYS_NONE | _HEADER_IS_SET_ONCE,
+        _STATIC | _HEADER_IS_SET_ONCE,
     ),
     "naive": Entry(
         "a token before each call",
