@@ -173,7 +173,7 @@ def _is_output_of(block: Fence, below: Fence, path: Path) -> bool:
 def _run_tests(source: str, folder: Path, count: int) -> None:
     """Runs a page whose examples are tests, as a test file of its own."""
     (folder / "test_page.py").write_text(source + "\n", encoding="utf-8")
-    options = ["-q", "-W", "error", "-c", os.devnull, "-p", "tests.conftest"]
+    options = ["-q", "-W", "error", "-c", os.devnull, "-p", "xdist", "-p", "tests.conftest"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "test_page.py"],
         cwd=folder,
