@@ -65,7 +65,7 @@ class RedisStore:
         self._library = library = required("redis", "redis")
         self._url = redis if isinstance(redis, str) else None
         if self._url is not None:
-            redis, prefix = _client(library, self._url, prefix)
+            redis, prefix = _client(library, self._url, prefix, self.DEADLINE)
         self._redis = redis
         self._lock_class = required("redis.lock", "redis").Lock
         self._prefix = prefix
@@ -163,14 +163,14 @@ class RedisStore:
         return make, (self._url or self._redis,)
 
 
-def _client(library: Any, url: str, prefix: str) -> tuple[Any, str]:
+def _client(library: Any, url: str, prefix: str, deadline: float) -> tuple[Any, str]:
     """Makes a client that gives up early; redis-py's own defaults try for seconds, or a minute."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     prefix = options.pop("prefix", prefix)
     settings = {
-        "socket_connect_timeout": 0.2,
-        "socket_timeout": 0.25,
+        "socket_connect_timeout": deadline * 4 / 9,
+        "socket_timeout": deadline * 5 / 9,
         "retry": library.retry.Retry(library.backoff.NoBackoff(), 0),
         "health_check_interval": 0,
     }
