@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from vathos.exit_codes import CommandError, Exit
+from vathos.system.text import did_you_mean, printable
 
 __all__ = ["COMMANDS", "Command", "Parser", "main", "process"]
 
@@ -121,7 +122,7 @@ class Parser(argparse.ArgumentParser):
             name, equals = name[:2], ""  # `-pVALUE`
         action = self._option_string_actions.get(name)
         if action is None:
-            self.error(f"unknown option {_plain(name)}")
+            self.error(f"unknown option {printable(name, longest=40)}")
         if equals and action.nargs == 0:
             self.error(f"option {name} takes no value")
 
@@ -273,15 +274,7 @@ def _in_words(name: str) -> str:
     """Quotes an unknown command, if it is a word and not something that was pasted."""
     if not _WORD.fullmatch(name):
         return ""
-    import difflib  # noqa: PLC0415 - for a mistake only
-
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" {name!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
-
-
-def _plain(option: str) -> str:
-    """Makes the name of an option safe to print."""
-    return re.sub(r"[^!-~]+", "?", option)[:40]
+    return f" {name!r}{did_you_mean(name, COMMANDS)}"
 
 
 def _let_go() -> None:

@@ -24,6 +24,7 @@ from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.oauth import exchange
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
+from vathos.system import threads
 
 PATIENCE = 5.0
 FORM = {
@@ -350,7 +351,7 @@ def test_interrupt_at_the_start_cuts_the_exchange(monkeypatch: pytest.MonkeyPatc
     """It does not matter at which moment Ctrl-C is pressed."""
     with Wire(hanging) as wire:
         with monkeypatch.context() as patch:
-            patch.setattr(exchange, "threading", SimpleNamespace(Thread=InterruptedThread))
+            patch.setattr(threads, "threading", SimpleNamespace(Thread=InterruptedThread))
             with pytest.raises(KeyboardInterrupt):
                 send(wire.url())
         assert workers_left(0.2) == []
@@ -366,9 +367,8 @@ class NoThread(threading.Thread):
 
 def test_without_a_thread_the_caller_does_it_himself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no thread is to be had, the exchange still takes place, or fails as it would."""
-    fake = SimpleNamespace(Thread=NoThread)
     with Wire(answering(b"done")) as wire, closed_port() as port:
-        monkeypatch.setattr(exchange, "threading", fake)
+        monkeypatch.setattr(threads, "threading", SimpleNamespace(Thread=NoThread))
         assert send(wire.url()).body == b"done"
         assert "could not be reached" in str(failing(f"http://127.0.0.1:{port}/token"))
 

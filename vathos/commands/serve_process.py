@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from vathos.commands.plain import plain
+from vathos.system.text import printable
 from vathos.testing.accounts import Client, User
 from vathos.testing.records import RecordedRequest
 from vathos.testing.scenario import Step
@@ -93,7 +93,7 @@ def _wait_for_end(stop: threading.Event) -> None:
 
 def _tell(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody has to listen
-        print(f"vathos: {plain(text)}", file=sys.stderr, flush=True)
+        print(f"vathos: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def tell_step(step: Step) -> None:

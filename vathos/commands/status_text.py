@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vathos.commands.plain import plain
+from vathos.system.text import printable
 
 __all__ = ["in_words", "local", "span"]
 
@@ -113,7 +113,7 @@ def _value(claim: object) -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]], indent: str = "") -> str:
-    cells = [[plain(cell) for cell in row] for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [map(str.ljust, row, widths) for row in cells]
     return "\n".join(f"{indent}{'  '.join(line)}".rstrip() for line in lines)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from vathos.config.names import SECRETS, profile_keys
 from vathos.system.late_errors import configuration_error, insecure_file
+from vathos.system.text import did_you_mean
 
 __all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
 
@@ -144,7 +145,7 @@ class _File(NamedTuple):
         for key, value in file.values.items():
             if key not in _TOP_LEVEL:
                 configuration_error(
-                    f"{file.place('', key)}: unknown key {key!r}{_near(key, _TOP_LEVEL)}"
+                    f"{file.place('', key)}: unknown key {key!r}{did_you_mean(key, _TOP_LEVEL)}"
                 )
             if key == "profile" and not _is_table_of_tables(value):
                 configuration_error(
@@ -173,7 +174,7 @@ class _File(NamedTuple):
         if name not in self.profiles:
             known = ", ".join(self.profiles) or "none"
             configuration_error(
-                f"{self.path}: there is no profile {name!r}{_near(name, self.profiles)}; "
+                f"{self.path}: there is no profile {name!r}{did_you_mean(name, self.profiles)}; "
                 f"there is {known}"
             )
         table, allowed = f"profile.{name}", profile_keys()
@@ -182,7 +183,7 @@ class _File(NamedTuple):
             if key not in allowed:
                 configuration_error(
                     f"{self.place(table, key)}: unknown key {key!r} in [{table}]"
-                    f"{_near(key, allowed)}"
+                    f"{did_you_mean(key, allowed)}"
                 )
         return {key: Entry(value, self.place(table, key)) for key, value in values.items()}
 
@@ -268,10 +269,3 @@ def _line_of(text: str, table: str, key: str) -> int | None:
         elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
             return number
     return None
-
-
-def _near(word: str, words: Any) -> str:
-    import difflib  # noqa: PLC0415 - late, as it is for a mistake only
-
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
@@ -21,6 +21,7 @@ from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import origin_of, realm_hint
+from vathos.system.text import printable
 from vathos.tokens import Instant, MalformedTokenError, Token, now
 
 __all__ = ["Metadata", "TokenEndpoint", "token_from"]
@@ -34,7 +35,8 @@ _REFUSED = {
     ),
     "refresh_token": "the refresh token is expired, revoked or already used",
 }
-_UNPRINTABLE = re.compile(r"\n+")
+# RFC 6749 §10.14; control characters would forge log lines and terminal output.
+_one_line = partial(printable, longest=200, mark=" ")
 
 
 class Metadata(NamedTuple):
@@ -208,7 +210,7 @@ def _decoded(answer: Answer) -> tuple[dict[str, Any] | None, str]:
     except (ValueError, RecursionError):
         if "json" in kind.lower():
             return None, "it is JSON that is truncated or broken"
-        return None, f"it is {_clean_text(kind)}, not JSON (a maintenance, login or proxy page?)"
+        return None, f"it is {_one_line(kind)}, not JSON (a maintenance, login or proxy page?)"
     if not isinstance(payload, dict):
         return None, f"it is a JSON {type(payload).__name__}, not an object"
     return payload, ""
@@ -260,7 +262,7 @@ def _is_unicode(text: str) -> bool:
 
 def _origin_text(location: str) -> str:
     try:
-        return _clean_text(str(origin_of(location)))
+        return _one_line(str(origin_of(location)))
     except ValueError:
         return (
             "another path of the same host" if location.startswith("/") else "nowhere in particular"
@@ -278,10 +280,4 @@ def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:
     secrets = {secret.reveal() for secret in grant.secrets} - {""}
     for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         value = value.replace(secret, "***")
-    return _clean_text(value)
-
-
-def _clean_text(value: str) -> str:
-    # RFC 6749 §10.14; control characters would forge log lines and terminal output.
-    shown = "".join(char if char.isprintable() else "\n" for char in value)
-    return _UNPRINTABLE.sub(" ", shown)[:200]
+    return _one_line(value)

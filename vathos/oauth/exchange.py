@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +19,7 @@ from requests.sessions import Session
 from vathos.errors import RenewalTimeout
 from vathos.oauth.failures import failure, without_secrets
 from vathos.oauth.transport import Transport, ignore_netrc
+from vathos.system.threads import within
 
 __all__ = ["Answer", "get", "post"]
 
@@ -103,21 +102,13 @@ def _exchanged(
     timeout: float,
 ) -> Answer:
     wire = _Wire()
-    exchange: Future[Answer] = Future()
 
-    def work() -> None:
-        try:
-            # The socket waits a little longer, so that it is always the deadline that is told of.
-            exchange.set_result(_send(wire, url, form, headers, transport, timeout + 0.25))
-        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
-            exchange.set_exception(error)
+    def work() -> Answer:
+        # The socket waits a little longer, so that it is always the deadline that is reported.
+        return _send(wire, url, form, headers, transport, timeout + 0.25)
 
     try:
-        try:
-            threading.Thread(target=work, name="vathos-token-request", daemon=True).start()
-        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
-            work()
-        error = exchange.exception(timeout)
+        exchange = within(timeout, work, name="vathos-token-request")
     except TimeoutError:
         raise RenewalTimeout(
             f"the token endpoint {url} gave no complete answer within {round(timeout, 2):g} s",
@@ -127,10 +118,9 @@ def _exchanged(
     finally:
         # After an answer this does nothing; after the deadline, or Ctrl-C, it ends the thread.
         wire.cut()
-    if error is None:
+    error = exchange.exception()
+    if not isinstance(error, Exception):  # none, or Ctrl-C where there was no thread
         return exchange.result()
-    if not isinstance(error, Exception):  # Ctrl-C, where there was no thread
-        raise error
     raise failure(
         error, url, connected=wire.is_connected, proxied=wire.is_proxied
     ) from without_secrets(error)

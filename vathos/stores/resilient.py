@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -22,6 +20,7 @@ from vathos.stores.base import SwappingStore, TokenStore
 from vathos.stores.memory import MemoryStore
 from vathos.system.forks import ForkSafeLock
 from vathos.system.logs import logger
+from vathos.system.threads import within
 from vathos.tokens import Token
 
 __all__ = ["CircuitBreaker", "CircuitOpenError", "ResilientStore"]
@@ -54,23 +53,11 @@ class CircuitBreaker:
         """Runs the call on a thread of its own; one that is too late is left to itself."""
         if not self._may_try():
             raise CircuitOpenError(f"not tried: it failed less than {self.rest:g} s ago")
-        outcome: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                outcome.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
-                outcome.set_exception(error)
-
         try:
-            threading.Thread(target=run, name="vathos-store", daemon=True).start()
-        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
-            run()
-        try:
-            error = outcome.exception(self.deadline)
+            outcome = within(self.deadline, call, name="vathos-store")
         except TimeoutError:
             raise self._failed(f"no answer within {self.deadline:g} s") from None
-        if error is not None:
+        if (error := outcome.exception()) is not None:
             raise self._failed(f"{type(error).__name__}: {error}") from error
         with self._guard.lock:
             self._open_until = None

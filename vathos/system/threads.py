@@ -1,35 +1,60 @@
-"""Work that nobody waits for: renewals ahead of time, on threads that end by themselves."""
+"""Work on threads: under a deadline, in the background, or again and again to keep a token warm."""
 
 from __future__ import annotations
 
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
 
 from vathos.system.forks import ForkSafeLock, renew_after_fork
 from vathos.system.logs import logger
 
-__all__ = ["Background", "KeepWarm", "Warmable"]
+__all__ = ["Background", "KeepWarm", "Warmable", "within"]
 
 log = logger("background")
 
+T = TypeVar("T")
+
+
+def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
+    """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
+
+    What the work raised is in the future, so that its own `TimeoutError` is told apart. Late work
+    is not stopped. Where no thread can be started, the work runs here, and the deadline is its own.
+    """
+    finished: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            finished.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+            finished.set_exception(error)
+
+    if not _started(run, name):
+        run()
+    finished.exception(seconds)
+    return finished
+
+
+def _started(work: Callable[[], object], name: str) -> bool:
+    """Starts a daemon thread, which never delays interpreter exit, if there is one to be had."""
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+        return False
+    return True
+
 
 class Background:
-    """Runs one piece of work at a time on a daemon thread, which never delays interpreter exit."""
+    """Runs one piece of work at a time on a daemon thread."""
 
     def __init__(self) -> None:
         self._busy = ForkSafeLock()  # held while work is under way
 
     def start(self, work: Callable[[], object]) -> bool:
-        """Starts the work, unless some is under way.
-
-        Args:
-            work: What to do; what it raises is logged.
-
-        Returns:
-            Whether it was started.
-        """
+        """Starts work and returns `True`, unless some is under way; what it raises is logged."""
         busy = self._busy.lock
         if not busy.acquire(blocking=False):
             return False
@@ -42,9 +67,7 @@ class Background:
             finally:
                 busy.release()
 
-        try:
-            threading.Thread(target=run, name="vathos-renewal", daemon=True).start()
-        except RuntimeError:  # no thread to be had, or the interpreter is shutting down
+        if not _started(run, "vathos-renewal"):
             busy.release()
             return False
         return True
@@ -54,11 +77,7 @@ class Warmable(Protocol):
     """Something that wants to be looked after from time to time."""
 
     def warm(self) -> float:
-        """Does what is due.
-
-        Returns:
-            Seconds until it is due again.
-        """
+        """Does what is due, and returns the seconds until it is due again."""
         ...
 
 
@@ -75,11 +94,7 @@ class KeepWarm:
         self._stop = None  # the thread did not come along
 
     def start(self, thing: Warmable) -> None:
-        """Starts the thread, unless it runs.
-
-        Args:
-            thing: What to keep warm; it is held weakly.
-        """
+        """Starts the thread, unless it runs; it holds the object weakly."""
         with self._guard:
             if self._stop is not None:
                 return

@@ -19,9 +19,9 @@ from typing import TextIO
 
 from vathos.commands.doctor.checks import Finding, found
 from vathos.commands.options import add_settings, settings_of
-from vathos.commands.plain import plain
 from vathos.config.settings import Settings
 from vathos.exit_codes import Exit
+from vathos.system.text import printable
 
 __all__ = ["add_arguments", "run"]
 
@@ -99,9 +99,9 @@ def _show(finding: Finding, stream: TextIO) -> None:
     from vathos.commands.terminal import Screen  # noqa: PLC0415 - needs the HTTP library
 
     word = Screen(stream).in_colour(f"{finding.outcome:7}", _KINDS[finding.outcome])
-    print(f"{word}  {plain(finding.name)}: {plain(finding.detail)}", file=stream)
+    print(f"{word}  {printable(finding.name)}: {printable(finding.detail)}", file=stream)
     if finding.fix is not None:
-        print(f"{'':7}  → {plain(finding.fix)}", file=stream)
+        print(f"{'':7}  → {printable(finding.fix)}", file=stream)
     stream.flush()
 
 

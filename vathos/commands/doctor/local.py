@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import ssl
 import stat
@@ -24,6 +23,7 @@ from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.identity import identity_of
 from vathos.stores.urls import open_store
 from vathos.system.extras import install_line
+from vathos.system.text import near_word
 from vathos.tokens import Token, now
 
 __all__ = ["bundle_of", "local_checks"]
@@ -100,12 +100,10 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Finds variables that look like settings, and are none."""
     known = [*map(variable, KEYS), *(f"{variable(name)}_FILE" for name in SECRETS), *_PROFILE]
     for name in sorted(environ):
-        if name.startswith("VATHOS_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            if near:
-                yield warning(
-                    f"variable {name}", "it means nothing", f"unset it, or call it {near[0]}"
-                )
+        if not name.startswith("VATHOS_") or name in known:
+            continue
+        if near := near_word(name, known, cutoff=0.8):
+            yield warning(f"variable {name}", "it means nothing", f"unset it, or call it {near}")
 
 
 def _file(path: Path | None, settings: Settings) -> Iterator[Finding]:

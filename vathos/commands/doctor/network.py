@@ -6,9 +6,7 @@ import contextlib
 import ipaddress
 import os
 import socket
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,6 +20,7 @@ from vathos.dropin.proxies import environment_proxies
 from vathos.errors import ConfigurationError
 from vathos.exit_codes import Exit
 from vathos.oauth.urls import Origin, origin_of
+from vathos.system.threads import within
 
 __all__ = ["Way"]
 
@@ -156,14 +155,9 @@ def _is_address(host: str) -> bool:
 
 def _resolved(host: str, timeout: float) -> list[str]:
     """Resolves a name, but does not wait longer than that: the resolver knows no deadline."""
-    resolved: Future[list[str]] = Future()
 
-    def work() -> None:
-        try:
-            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            resolved.set_result(list(dict.fromkeys(str(answer[4][0]) for answer in answers)))
-        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
-            resolved.set_exception(error)
+    def work() -> list[str]:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
-    threading.Thread(target=work, name="vathos-resolver", daemon=True).start()
-    return resolved.result(timeout)
+    return within(timeout, work, name="vathos-resolver").result()

@@ -12,7 +12,6 @@ import requests
 import urllib3
 
 from vathos.commands.fresh_token import obtain, store_of
-from vathos.commands.plain import plain
 from vathos.commands.request.body import Body, Stream
 from vathos.commands.request.progress import Meter
 from vathos.commands.stored_token import Wish, in_file_store
@@ -25,6 +24,7 @@ from vathos.oauth.urls import Origin, origin_of
 from vathos.policy import RenewalPolicy
 from vathos.session import VathosSession
 from vathos.system.logs import logger
+from vathos.system.text import printable
 
 __all__ = ["Caller", "refusal", "session_of", "shown"]
 
@@ -216,7 +216,7 @@ def refusal(response: requests.Response) -> str:
     Returns:
         Status and reason, and what was asked for.
     """
-    reason = plain(response.reason or "")[:_PHRASE]
+    reason = printable(response.reason or "")[:_PHRASE]
     error = bearer_error(response.headers.get("WWW-Authenticate", "")) or ""
     why = f" ({error})" if error.replace("_", "").isalpha() else ""
     asked = f"{response.request.method} {shown(response.url)}"
