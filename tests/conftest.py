@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
+from vathos import source
+from vathos.renewal import lockout, obtain, renewer
 from vathos.renewal.process import process
 from vathos.stores.memory import process_store
 from vathos.tokens import Instant
@@ -58,6 +62,33 @@ class FakeClock:
         return self.instant
 
 
+class QuickWaits:
+    """The module `time`, for renewals whose waits are over at once: both clocks have gone on then.
+
+    Args:
+        clock: The other clock that goes on.
+
+    Attributes:
+        seconds: How long each wait was.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.seconds: list[float] = []
+        self._clock = clock
+        self._guard = threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        """Lets the time pass."""
+        with self._guard:
+            self.seconds.append(seconds)
+            self._clock.advance(seconds)
+
+    def monotonic(self) -> float:
+        """Reads the real clock, ahead by all waits so far."""
+        with self._guard:
+            return time.monotonic() + sum(self.seconds)
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Takes the options of `addopts` where pytest-xdist is switched off: `-p no:xdist`."""
     if not pluginmanager.hasplugin("xdist"):
@@ -88,6 +119,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def clock() -> FakeClock:
     """A clock of this test's own."""
     return FakeClock()
+
+
+@pytest.fixture
+def waits(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> QuickWaits:
+    """Makes all waits of renewals pass on `clock`, in no time."""
+    waits = QuickWaits(clock)
+    for module in (source, lockout, obtain, renewer):
+        monkeypatch.setattr(module, "time", waits)
+    return waits
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ from vathos.testing import AuthorizationServer
 
 T = TypeVar("T")
 
+PATIENCE = 60.0
+"""Seconds after which something hangs, on a busy machine too."""
+
 
 def service_source(
     server: AuthorizationServer, clock: FakeClock | None = None, **options: Any
@@ -48,15 +51,15 @@ def vathos_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name in names]
 
 
-def join_background(name: str = "vathos-renewal", seconds: float = 10.0) -> None:
+def join_background(name: str = "vathos-renewal") -> None:
     """Waits until no background work is under way."""
     for thread in vathos_threads():
         if thread.name == name:
-            thread.join(seconds)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Waits until something is so, or fails."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -89,7 +92,7 @@ def distinct(values: Iterable[Any]) -> int:
     return len({id(value) for value in values})
 
 
-def in_child(work: object, seconds: float = 20.0) -> int:
+def in_child(work: object, seconds: float = PATIENCE) -> int:
     """Forks, runs the work in the child, and returns its exit code; a hang is killed."""
     child = os.fork()
     if child == 0:

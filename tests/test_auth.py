@@ -64,6 +64,7 @@ def test_second_401_is_handed_back(
     assert vathos_server.count() == 1
 
 
+@pytest.mark.fault(18)
 def test_refusals_for_ever_cost_one_renewal_per_growing_pause(
     vathos_server: AuthorizationServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,6 +102,7 @@ def test_pause_ends_when_a_renewal_helped(
     assert session.get("x").status_code == 200
 
 
+@pytest.mark.fault(18)
 def test_insufficient_scope_is_not_replayed(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:

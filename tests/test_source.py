@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, QuickWaits
 from tests.helpers import join_background, person_source, service_source, vathos_threads, wait_for
 from vathos import VathosSession
 from vathos.errors import (
@@ -29,14 +29,14 @@ from vathos.events import (
     Renewed,
     ServedStale,
 )
-from vathos.grants import Secret
+from vathos.grants import Grant, Secret
 from vathos.policy import RenewalPolicy
 from vathos.renewal.lockout import Lockout
 from vathos.renewal.process import process
 from vathos.stores.memory import MemoryStore
 from vathos.system.backoff import Backoff
 from vathos.testing import AuthorizationServer, Fault
-from vathos.tokens import now
+from vathos.tokens import Token
 
 LIFETIME = 100.0
 POLICY = RenewalPolicy(position=0.0)  # stale at 80 s, expired at 95 s
@@ -217,15 +217,20 @@ def test_refused_refresh_leads_to_the_original_grant(
     assert server.count("password") == 2
 
 
+@pytest.mark.fault(15)
+@pytest.mark.parametrize(
+    "end", [AuthorizationServer.revoke_sessions, AuthorizationServer.revoke_all]
+)
 def test_session_ended_by_an_administrator_is_opened_anew(
-    server: AuthorizationServer, clock: FakeClock
+    server: AuthorizationServer, clock: FakeClock, end: Callable[[AuthorizationServer], None]
 ) -> None:
-    """A logout at the server costs one refresh, one password grant, and no failure."""
+    """A logout or `notBefore` at the server costs one refresh, one password grant, no failure."""
     source = person_source(server, clock)
     first = source.token()
-    server.revoke_sessions()
+    end(server)
     source.token(rejected=first)
     assert (server.count("refresh_token"), server.count("password")) == (1, 2)
+    assert source.events.stats.refusals == 0
 
 
 def test_dead_refresh_token_is_not_presented(server: AuthorizationServer, clock: FakeClock) -> None:
@@ -238,18 +243,22 @@ def test_dead_refresh_token_is_not_presented(server: AuthorizationServer, clock:
     assert server.count("password") == 2
 
 
+@pytest.mark.fault(4)
+@pytest.mark.parametrize(
+    "fault", [Fault.drop_after(), Fault.drop_after(reset=True), Fault.truncate(30)]
+)
 def test_lost_answer_to_a_rotating_refresh_is_not_repeated(
-    server: AuthorizationServer, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    server: AuthorizationServer, clock: FakeClock, fault: Fault
 ) -> None:
     """When the server rotated and the answer was lost, the password buys the next token at once."""
     source = person_source(server, clock)
     source.token()
-    server.fail("token", Fault.drop_after())
+    server.fail("token", fault)
     clock.advance(96)
     source.token()
     assert server.count("refresh_token") == 1
     assert server.count("password") == 2
-    assert server.reuse_events == 0
+    assert server.reuse_events == source.events.stats.refusals == 0
     clock.advance(96)
     source.token()
     assert server.count("refresh_token") == 2
@@ -283,6 +292,7 @@ def test_narrower_scope_is_a_log_line(
 # --- outages ------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(1)
 def test_outage_is_invisible_while_the_token_lives(
     server: AuthorizationServer, clock: FakeClock, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -335,38 +345,51 @@ def test_last_seconds_of_a_token_are_used_when_there_is_no_successor(
         source.token()
 
 
-@pytest.mark.parametrize("fault", [Fault.delay(30), Fault.status(503), Fault.drop_before()])
+@pytest.mark.parametrize("fault", [Fault.hang(), Fault.status(503), Fault.drop_before()])
 def test_outage_in_the_last_seconds_makes_nobody_wait_it_out(
-    server: AuthorizationServer, clock: FakeClock, fault: Fault
+    server: AuthorizationServer, clock: FakeClock, waits: QuickWaits, fault: Fault
 ) -> None:
     """A caller waits for half of what the token has left at most, and the next not at all."""
     source = service_source(server, clock, policy=POLICY)
-    first = source.token()
+    first, request = source.token(), source.endpoint.request
     server.fail("token", fault, times=None)
     clock.advance(97)
-    started = time.monotonic()
+    asked: list[tuple[threading.Thread, float]] = []
+
+    def noted(grant: Grant, timeout: float) -> Token:
+        asked.append((threading.current_thread(), timeout))
+        return request(grant, timeout)
+
+    source.endpoint.request = noted  # type: ignore[method-assign, assignment]
     assert source.token() is first
-    assert time.monotonic() - started < 2.5
-    started = time.monotonic()
+    assert max(timeout for _, timeout in asked) <= 1.5
+    assert sum(waits.seconds) <= 1.5
+    asked.clear()
+    waits.seconds.clear()
     assert source.token() is first
-    assert time.monotonic() - started < 0.5
+    assert threading.current_thread() not in [thread for thread, _ in asked]
+    assert waits.seconds == []
 
 
-def test_caller_with_time_left_waits_out_a_bad_minute() -> None:
+@pytest.mark.usefixtures("waits")
+def test_caller_with_time_left_waits_out_a_bad_minute(
+    server: AuthorizationServer, clock: FakeClock
+) -> None:
     """After expiry, failures that may pass are waited out; then one token request is enough."""
-    with AuthorizationServer() as server:
-        source = service_source(server, timeout=20)
-        server.fail("token", Fault.expires_in(0.2))
-        first = source.token()
-        wait_for(lambda: first.seconds_left(now()) < 0)
-        server.fail("token", Fault.drop_before(), times=4)
-        assert source.token() is not first
-        assert server.count() == 6
+    source = service_source(server, clock, timeout=20)
+    first = source.token()
+    clock.advance(LIFETIME + 1)
+    server.fail("token", Fault.drop_before(), times=4)
+    assert source.token() is not first
+    assert server.count() == 6
 
 
-def test_cold_start_without_a_server_fails_soon(server: AuthorizationServer) -> None:
+@pytest.mark.usefixtures("waits")
+def test_cold_start_without_a_server_fails_soon(
+    server: AuthorizationServer, clock: FakeClock
+) -> None:
     """Where there never was a token, three attempts are made, and the error comes at once."""
-    source = service_source(server)
+    source = service_source(server, clock)
     server.fail("token", Fault.drop_before(), times=None)
     with pytest.raises(TokenRequestError, match="broke before the answer"):
         source.token()
@@ -388,6 +411,7 @@ def test_retry_after_longer_than_the_callers_time_is_not_waited_for(
 # --- refused credentials ------------------------------------------------------------------------
 
 
+@pytest.mark.fault(14)
 def test_refused_credentials_are_not_presented_again_in_the_pause(
     server: AuthorizationServer, clock: FakeClock, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -577,7 +601,7 @@ def test_keep_warm_survives_an_outage() -> None:
         source = service_source(server, keep_warm=True)
         source.token()
         server.fail("token", Fault.status(500), times=2)
-        wait_for(lambda: source.events.stats.renewals >= 2, 10)
+        wait_for(lambda: source.events.stats.renewals >= 2)
         source.close()
 
 

@@ -11,6 +11,8 @@ from tests.faults.helpers import python
 from tests.wire import Connection, Wire
 from vathos.testing import Fault
 
+pytestmark = pytest.mark.xdist_group("big answers")  # one process meets all of them
+
 MIB = 1 << 20
 WORDS = {
     "small": "got a token",
@@ -85,8 +87,9 @@ def report() -> dict[str, Any]:
     return result
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("name", WORDS)
-def test_fault_09_each_is_an_error_with_a_name(report: dict[str, Any], name: str) -> None:
+def test_each_is_an_error_with_a_name(report: dict[str, Any], name: str) -> None:
     """What cannot be a token response is called that; a lifetime of NaN is an unknown one."""
     assert WORDS[name] in report["said"][name]
     if name == "nan":
@@ -95,6 +98,7 @@ def test_fault_09_each_is_an_error_with_a_name(report: dict[str, Any], name: str
         assert report["said"][name].startswith("TokenResponseError: ")
 
 
-def test_fault_09_memory_stays_small(report: dict[str, Any]) -> None:
+@pytest.mark.fault(9)
+def test_memory_stays_small(report: dict[str, Any]) -> None:
     """A bomb of 512 MiB, a flood of 100 MiB and the rest cost less than 8 MiB of memory."""
     assert report["grown"] < 8 * MIB

@@ -1,71 +1,62 @@
-"""Faults 1 to 3: the token endpoint is down, or asks for time."""
+"""Faults 2, 3 and 6: the token endpoint is down, asks for time, or closes idle connections."""
 
 from __future__ import annotations
 
-import itertools
-import logging
+import json
 import socket
-import time
+import threading
+from concurrent.futures import Future
 from email.utils import formatdate
+from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, QuickWaits
 from tests.faults.helpers import pause_left, session_of
-from tests.helpers import join_background, together
-from tests.wire import Wire, answering, closed_port
+from tests.helpers import PATIENCE, together, wait_for
+from tests.wire import Connection, Wire, closed_port
 from vathos import VathosSession
 from vathos.errors import TokenRequestError, TokenResponseError
 from vathos.events import Event, RenewalFailed
-from vathos.renewal.retry import LONGEST_RETRY_AFTER
+from vathos.oauth.endpoint import TokenEndpoint
+from vathos.renewal.retry import ATTEMPTS, LONGEST_RETRY_AFTER
 from vathos.stores.memory import MemoryStore
-from vathos.testing import AuthorizationServer, Client, Fault
+from vathos.system import locks
+from vathos.testing import AuthorizationServer, Fault
+from vathos.tokens import Token
+
+CALLERS = 50
 
 
-def test_fault_01_endpoint_down_while_the_token_lives(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Every call goes out with the old token, none waits, one warning, and recovery at once."""
-    robot = [Client("robot", "secret-of-the-robot")]
-    with Wire(answering(headers=("Connection: close",))) as api:
-        with AuthorizationServer(clients=robot) as server:
-            session = session_of(server, clock, base_url=api.url(path="/v1"))
-            session.get("x")
-        first, waited = session.access_token, session.stats().longest_wait
-        caplog.set_level(logging.INFO, "vathos")
-        clock.advance(241)  # of 300: stale
-        for _ in range(4):
-            assert together(20, lambda _: session.get("x").status_code) == [200] * 20
-            join_background()
-            assert session.access_token == first
-            clock.advance(pause_left(session))
-        assert session.stats().longest_wait == waited
-        levels = [each.levelname for each in caplog.records if "renewal failed" in each.message]
-        assert levels.count("WARNING") == 1
-        assert len(levels) >= 4
-        port = urlsplit(server.token_url).port or 0
-        with AuthorizationServer(clients=robot, port=port) as server:
-            session.get("x")
-            join_background()
-            assert server.count() == 1
-        assert session.access_token != first
+@pytest.fixture
+def _first_attempt_waits_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets no renewal begin before all callers wait for it."""
+    waiting, attempts, request = threading.Semaphore(0), count(), TokenEndpoint.request
+
+    class Watched(Future[Any]):
+        def exception(self, timeout: float | None = None) -> BaseException | None:
+            waiting.release()
+            return super().exception(timeout)
+
+    def late(*args: Any) -> Token:
+        if next(attempts) % ATTEMPTS == 0:
+            assert all(waiting.acquire(timeout=PATIENCE) for _ in range(CALLERS - 1))
+        return request(*args)
+
+    monkeypatch.setattr(locks, "Future", Watched)
+    monkeypatch.setattr(TokenEndpoint, "request", late)
 
 
-def test_fault_02_endpoint_down_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault(2)
+@pytest.mark.usefixtures("waits", "_first_attempt_waits_for_all")
+def test_endpoint_down_without_a_token(clock: FakeClock) -> None:
     """50 callers share the attempts of one renewal and its error; the next one keeps its pause."""
-    getaddrinfo = socket.getaddrinfo
-
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        time.sleep(0.7)  # so that all are there before the first attempt has failed
-        return getaddrinfo(*args, **kwargs)
-
     failures: list[tuple[float, RenewalFailed]] = []
 
-    def hear(event: Event) -> None:
+    def note(event: Event) -> None:
         assert isinstance(event, RenewalFailed)
-        failures.append((time.monotonic(), event))
+        failures.append((clock().boot, event))
 
     with closed_port() as port:
         session = VathosSession(
@@ -74,20 +65,23 @@ def test_fault_02_endpoint_down_without_a_token(monkeypatch: pytest.MonkeyPatch)
             token_url=f"http://localhost:{port}/token",
             base_url=f"http://localhost:{port}",
             store=MemoryStore(),
-            on_event=hear,
+            clock=clock,
+            token_timeout=100_000,
+            on_event=note,
         )
-        monkeypatch.setattr(socket, "getaddrinfo", slow)
         for renewal in (1, 2):
-            errors = together(50, lambda _: session.get("x"))
+            errors = together(CALLERS, lambda _: session.get("x"))
             assert {type(error) for error in errors} == {TokenRequestError}
             assert all(isinstance(error.__cause__, OSError) for error in errors)  # type: ignore[union-attr]
-            assert session.stats().token_requests == 3 * renewal
+            assert session.stats().token_requests == ATTEMPTS * renewal
             assert session.stats().renewal_failures == renewal
     (at, first), (later, _) = failures
     assert first.retry_in > 0
     assert later - at >= first.retry_in
 
 
+@pytest.mark.fault(3)
+@pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("asked", "obeyed"),
@@ -99,7 +93,7 @@ def test_fault_02_endpoint_down_without_a_token(monkeypatch: pytest.MonkeyPatch)
         ("abc", None),
     ],
 )
-def test_fault_03_retry_after(
+def test_retry_after(
     server: AuthorizationServer, clock: FakeClock, status: int, asked: str, obeyed: float | None
 ) -> None:
     """It is obeyed as seconds and as a date, up to a minute; junk in it changes nothing."""
@@ -118,10 +112,66 @@ def test_fault_03_retry_after(
     assert session.get("x").status_code == 200
 
 
-def test_fault_03_short_retry_after_is_waited_for(server: AuthorizationServer) -> None:
+@pytest.mark.fault(3)
+def test_short_retry_after_is_waited_for(
+    server: AuthorizationServer, clock: FakeClock, waits: QuickWaits
+) -> None:
     """Within the time of the caller the attempts are as far apart as the server asks for."""
     server.fail("token", Fault.status(503, retry_after=1), times=2)
-    assert session_of(server).get("x").status_code == 200
-    times = [request.time for request in server.requests if request.endpoint == "token"]
-    assert len(times) == 3
-    assert all(later - earlier >= 0.99 for earlier, later in itertools.pairwise(times))
+    assert session_of(server, clock).get("x").status_code == 200
+    assert server.count() == 3
+    assert len([seconds for seconds in waits.seconds if seconds >= 1]) == 2
+
+
+class Ending:
+    """Answers token and API requests without a word on what it does then.
+
+    Args:
+        half: Whether the connection is half closed then, and silent; else it is closed.
+    """
+
+    def __init__(self, *, half: bool) -> None:
+        self.ended = 0
+        self._half = half
+        self._number = 0
+        self._guard = threading.Lock()
+
+    def __call__(self, connection: Connection) -> None:
+        """Serves one connection."""
+        connection.read_request()
+        with self._guard:
+            self._number += 1
+            answer = {"access_token": f"token-{self._number}", "expires_in": 100}
+        body = json.dumps(answer).encode()
+        # HTTP/1.1: the connection may be kept, as far as the client can see.
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        connection.sock.shutdown(socket.SHUT_WR if self._half else socket.SHUT_RDWR)
+        with self._guard:
+            self.ended += 1
+        if self._half:
+            connection.hang()
+
+
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("half", [False, True], ids=["closed", "half closed"])
+def test_idle_connection_is_closed(clock: FakeClock, *, half: bool) -> None:
+    """Neither a renewal nor an API call fails on a connection that the server closed meanwhile."""
+    ending = Ending(half=half)
+    tokens = set()
+    with Wire(ending) as wire:
+        session = VathosSession(
+            "robot",
+            "secret",
+            token_url=wire.url(),
+            base_url=wire.url(path="/v1"),
+            store=MemoryStore(),
+            clock=clock,
+        )
+        for renewal in range(1, 5):
+            assert session.get("x").status_code == 200
+            tokens.add(session.access_token)
+            wait_for(lambda renewal=renewal: ending.ended == 2 * renewal)  # type: ignore[misc]
+            clock.advance(101)
+        session.close()
+        assert len(wire.connections) == 8
+    assert len(tokens) == 4

@@ -164,6 +164,7 @@ def test_refused_client(
     assert f"HTTP {status} {code} ({description})" in str(error)
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     ("status", "description"),
     [
@@ -269,6 +270,7 @@ def test_login_of_a_proxy() -> None:
     )
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 @pytest.mark.parametrize(
     ("location", "where"),
@@ -313,6 +315,7 @@ def test_retry_after_is_kept(value: str | None) -> None:
 # --- answers that are neither -------------------------------------------------------------------
 
 
+@pytest.mark.fault(7, 8)
 @pytest.mark.parametrize(
     ("reply", "flaw"),
     [

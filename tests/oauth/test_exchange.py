@@ -187,6 +187,7 @@ def test_netrc_does_not_replace_our_own_authentication(tmp_path: Path) -> None:
     assert recorder.requests[0].header("authorization") == ["Basic bXk6b3du"]
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_is_not_followed(status: int) -> None:
     """A redirect is an answer; the other server sees nothing, and no secret."""
@@ -232,6 +233,7 @@ def drip_headers(connection: Connection) -> None:
     connection.drip(b"X: " + b"y" * 1000)
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -305,6 +307,7 @@ def test_deadline_covers_a_server_that_only_accepts(*, tls: bool, bundle: str) -
         assert wire.connections[0].gone.wait(1.0)
 
 
+@pytest.mark.fault(12)
 def test_deadline_covers_a_proxy_that_drips() -> None:
     """A proxy that drips its answer to CONNECT is cut like a server that drips."""
 
@@ -444,6 +447,7 @@ def forget_http(connection: Connection) -> None:
     connection.send(CANARY.access_token.encode() + b"\r\n")
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -537,12 +541,14 @@ def test_bundle_of_the_environment_is_trusted(
         refused_by_tls(wire.url(), trust_env=False)
 
 
+@pytest.mark.fault(11)
 def test_unknown_authority_is_named(certificate: trustme.LeafCert) -> None:
     """A certificate of an authority that is not in the bundle is named as that."""
     with Wire(answering(), certificate=certificate) as wire:
         assert "unable to get local issuer certificate" in refused_by_tls(wire.url())
 
 
+@pytest.mark.fault(11)
 def test_wrong_host_name_is_named(authority: trustme.CA, bundle: str) -> None:
     """A certificate for another host is named as that, and is good for that host."""
     with Wire(answering(), certificate=authority.issue_cert("localhost")) as wire:
@@ -552,6 +558,7 @@ def test_wrong_host_name_is_named(authority: trustme.CA, bundle: str) -> None:
     assert "mismatch" in message
 
 
+@pytest.mark.fault(11)
 def test_expired_certificate_is_named(authority: trustme.CA, bundle: str) -> None:
     """A certificate that has ended is named as that."""
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -561,6 +568,7 @@ def test_expired_certificate_is_named(authority: trustme.CA, bundle: str) -> Non
         assert "certificate has expired" in refused_by_tls(wire.url(), verify=bundle)
 
 
+@pytest.mark.fault(11)
 def test_request_stays_unsent_until_tls_is_agreed(certificate: trustme.LeafCert) -> None:
     """A server that is not trusted never sees the form."""
     with Wire(hanging, certificate=certificate) as wire:
@@ -667,6 +675,7 @@ def refuse_connect(connection: Connection) -> None:
     connection.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
 
+@pytest.mark.fault(12)
 def test_proxy_that_refuses_is_named() -> None:
     """A proxy that is not there is named as the proxy, not as the server."""
     with closed_port() as port:
@@ -676,6 +685,7 @@ def test_proxy_that_refuses_is_named() -> None:
     assert not error.sent
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize(
     "behaviour",
     [refuse_connect, pytest.param(reset), pytest.param(close)],
@@ -688,6 +698,7 @@ def test_proxy_that_breaks_the_tunnel_is_named(behaviour: Any) -> None:
     assert not error.sent
 
 
+@pytest.mark.fault(12)
 def test_proxy_sees_the_host_and_nothing_else(certificate: trustme.LeafCert, bundle: str) -> None:
     """Through a tunnel go TLS records; CONNECT itself holds no secret and no Authorization."""
     with Wire(answering(b"{}"), certificate=certificate) as wire, Wire(tunnel) as proxy:
@@ -746,6 +757,7 @@ def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(
         send(f"http://127.0.0.1:{port}/token", proxies={"http": proxy})
 
 
+@pytest.mark.fault(12)
 def test_login_of_a_proxy_is_not_tried_again() -> None:
     """A proxy that wants a login wants it a moment later too; one that is down may be up then."""
     with Wire(refuse_connect) as proxy:

@@ -26,6 +26,7 @@ REFUSED = TokenResponseError("refused", status=401, error="invalid_client")
 PROXY = TokenResponseError("proxy", status=407)
 
 
+@pytest.mark.fault(7, 8, 10, 11, 12)
 @pytest.mark.parametrize(
     ("error", "client_credentials", "password", "refresh"),
     [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FakeClock
+from tests.faults.helpers import python
 from tests.helpers import join_background, service_source
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.system.clock import Instant, now
 from vathos.testing import AuthorizationServer
 from vathos.tokens import Token
 
-HOUR, DAY = 3600.0, 86_400.0
+HOUR, DAY, DECADE = 3600.0, 86_400.0, 3650 * 86_400.0
 POLICY = RenewalPolicy(position=0.0)
 
 
@@ -35,7 +34,7 @@ def server() -> Iterator[AuthorizationServer]:
         yield server
 
 
-@pytest.mark.parametrize("step", [-DAY, -HOUR, -60.0])
+@pytest.mark.parametrize("step", [-DECADE, -HOUR, -60.0])
 def test_wall_clock_set_back_keeps_no_dead_token(
     server: AuthorizationServer, clock: FakeClock, step: float
 ) -> None:
@@ -50,7 +49,7 @@ def test_wall_clock_set_back_keeps_no_dead_token(
     assert server.count() == 2
 
 
-@pytest.mark.parametrize("step", [HOUR, DAY, 10 * 365 * DAY])
+@pytest.mark.parametrize("step", [HOUR, DAY, DECADE])
 def test_wall_clock_set_forward_costs_one_renewal(
     server: AuthorizationServer, clock: FakeClock, step: float
 ) -> None:
@@ -121,6 +120,22 @@ def test_server_with_a_wrong_clock_starts_no_loop(clock: FakeClock) -> None:
             assert 5 <= server.count() <= 6
 
 
+def test_stored_token_of_a_clock_that_was_ahead(
+    server: AuthorizationServer, clock: FakeClock
+) -> None:
+    """A token that is stored as ending in ten years lives no longer than it was given."""
+    source = service_source(server, clock, policy=POLICY)
+    start = clock().wall + DECADE
+    stored = Token("access", expires_at=start + 100, issued_at=start)
+    source.store.save(source.state().identity, stored)
+    assert source.token().access_token == "access"
+    clock.advance(79)
+    assert source.token().access_token == "access"
+    clock.advance(17)
+    assert source.token().access_token != "access"
+    assert server.count() == 1
+
+
 @pytest.mark.parametrize("dead", ["wall", "boot"])
 def test_each_clock_alone_can_end_a_life(dead: str) -> None:
     """This fails when either clock is dropped from the rule."""
@@ -183,7 +198,8 @@ def faketime_library() -> Path | None:
     return None
 
 
-@pytest.mark.parametrize("step", ["1h", "1d"])
+@pytest.mark.fault(19)
+@pytest.mark.parametrize("step", ["1h", "3650d"])
 def test_real_process_with_a_stepped_wall_clock(tmp_path: Path, step: str) -> None:
     """A step forward costs one renewal; back again, the token still dies after its real life."""
     library = faketime_library()
@@ -192,23 +208,64 @@ def test_real_process_with_a_stepped_wall_clock(tmp_path: Path, step: str) -> No
     stamp = tmp_path / "faketime"
     stamp.write_text("+0")
     with AuthorizationServer(access_token_lifetime=2) as server:
-        code = PROCESS.format(credentials=dict(server.service_account), step=step)
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(stamp)],
+        printed = python(
+            PROCESS.format(credentials=dict(server.service_account), step=step),
+            str(stamp),
             env={
                 "LD_PRELOAD": str(library),
                 "FAKETIME_TIMESTAMP_FILE": str(stamp),
                 "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
         )
-        assert done.returncode == 0, done.stderr
-        numbers = [int(number) for number in done.stdout.split()[:-1]]
+        numbers = [int(number) for number in printed.split()[:-1]]
         # One for the start, one for the step forward, one for the end of the real life.
         assert numbers in ([1, 2, 3], [1, 2, 3, 4])
         assert server.count() == numbers[-1]
         assert server.api.count(401) == 0
+
+
+# A child of this process has a boot clock that is an hour ahead, and nothing else is: as if the
+# machine had slept between the fork and its first line.
+ASLEEP = """
+import ctypes, os, time
+from pathlib import Path
+from vathos import VathosSession
+
+NEW_USER, NEW_TIME = 0x10000000, 0x00000080
+session = VathosSession(**{credentials!r})
+numbers = [session.get("x").json()["token_number"] for _ in range(2)]
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.unshare(NEW_USER | NEW_TIME):
+    print("skip: no time namespace here:", os.strerror(ctypes.get_errno()))
+    raise SystemExit
+try:
+    Path("/proc/self/timens_offsets").write_text("boottime 3600 0")
+except OSError as error:
+    print("skip: no time namespace here:", error)
+    raise SystemExit
+boot, monotonic = time.clock_gettime(time.CLOCK_BOOTTIME), time.monotonic()
+child = os.fork()
+if child == 0:
+    code = 1
+    try:
+        assert time.clock_gettime(time.CLOCK_BOOTTIME) - boot > 3599
+        assert time.monotonic() - monotonic < 3000
+        numbers += [session.get("x").json()["token_number"] for _ in range(3)]
+        print(*numbers, flush=True)
+        code = 0
+    finally:
+        os._exit(code)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.fault(19)
+def test_real_process_sleeps_for_an_hour() -> None:
+    """Where only the boot clock went on, in a time namespace, the token is renewed before use."""
+    with AuthorizationServer(access_token_lifetime=1000) as server:
+        said = python(ASLEEP.format(credentials=dict(server.service_account)))
+        if said.startswith("skip: "):
+            pytest.skip(said.strip().removeprefix("skip: "))
+        assert said.split() == ["1", "1", "2", "2", "2"]
+        assert (server.count(), server.api.count(401)) == (2, 0)
