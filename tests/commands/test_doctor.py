@@ -1,4 +1,4 @@
-"""`vathos doctor`: every thing that a token needs, with an outcome, a detail and a fix."""
+"""`vathos doctor`: each check has an outcome, a detail and a fix; the status is the worst."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ssl
 import stat
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,14 @@ class Report(dict[str, dict[str, Any]]):
             assert list(each) == ["name", "outcome", "detail", "fix"]
             assert (each["fix"] is None) == (each["outcome"] == "ok")
 
-    def told(self, name: str) -> tuple[str, str, str | None]:
-        """Returns outcome, detail and fix of one check."""
-        found = self[name]
-        return found["outcome"], found["detail"], found["fix"]
+    def outcome(self, name: str) -> str:
+        """Returns the outcome of one check."""
+        outcome: str = self[name]["outcome"]
+        return outcome
+
+    def words(self, name: str) -> str:
+        """Returns what is said of one check: its detail and its fix."""
+        return f"{self[name]['detail']} → {self[name]['fix']}"
 
     @property
     def bad(self) -> list[str]:
@@ -57,7 +61,7 @@ class Report(dict[str, dict[str, Any]]):
 
 
 def doctor(vathos: Driver, *arguments: str, **environ: str) -> Report:
-    """Has the doctor look at everything."""
+    """Runs the doctor."""
     return Report(vathos("doctor", "--json", *arguments, **environ))
 
 
@@ -90,23 +94,16 @@ def test_all_is_well(vathos: Driver, tmp_path: Path) -> None:
         "API",
         "revocation",
     ]
-    details = {name: found["detail"] for name, found in report.items()}
-    path = tmp_path / ".config" / "vathos" / "config.toml"
-    assert details["configuration file"] == f"there is none ({path})"
-    assert details["secret client_secret"] == "it can be read (VATHOS_CLIENT_SECRET)"
-    assert details["grant"] == "client credentials (RFC 6749 §4.4)"
-    assert details["CA bundle"] == "the certificates that requests brings (default)"
-    assert details["proxy"] == "none on the way to 127.0.0.1"
-    assert details["DNS"] == "127.0.0.1 is an address already"
-    assert details["clock"] == "it agrees with the server's within 5 s"
-    assert details["realm"] == (f"{url} answers HTTP 405; the path without /auth answers HTTP 404")
-    assert details["discovery"] == (
-        f"not used; VATHOS_ISSUER={vathos.server.issuer} would do for the token URL"
-    )
-    assert details["token"] == (
-        "client credentials grant: works for 300 s, scope 'openid profile email'"
-    )
-    assert details["API"] == f"{vathos.server.api_url} answers HTTP 200"
+    words = "\n".join(found["detail"] for found in report.values())
+    for seen in (
+        str(tmp_path / ".config" / "vathos" / "config.toml"),
+        "client credentials (RFC 6749 §4.4)",
+        f"{url} answers HTTP 405",
+        f"VATHOS_ISSUER={vathos.server.issuer}",
+        "300 s, scope 'openid profile email'",
+        f"{vathos.server.api_url} answers HTTP 200",
+    ):
+        assert seen in words
 
 
 def test_every_setting_has_its_source(vathos: Driver) -> None:
@@ -147,7 +144,7 @@ def test_leaves_no_login_behind(vathos: Driver) -> None:
     kept = vathos("token", **person).out
     before = vathos.server.sessions
     report = doctor(vathos, **person)
-    assert report.told("revocation") == ("ok", "the token is revoked again", None)
+    assert report.outcome("revocation") == "ok"
     assert vathos.server.sessions == before
     assert vathos("request", "products", **person).status == Exit.DONE
     assert vathos("token", **person).out == kept
@@ -158,12 +155,8 @@ def test_login_that_cannot_be_ended(vathos: Driver) -> None:
     vathos.server.fail("revocation", Fault.status(503), times=None)
     report = doctor(vathos)
     assert report.status == Exit.DONE
-    assert report.told("revocation") == (
-        "warning",
-        "the token lives on until it expires: the revocation endpoint "
-        f"{vathos.server.revocation_url} answered HTTP 503: the access_token was not revoked",
-        "end logins at the server, as vathos logout and revoke() cannot",
-    )
+    assert report.outcome("revocation") == "warning"
+    assert f"{vathos.server.revocation_url} answered HTTP 503" in report.words("revocation")
 
 
 def test_lines_for_a_person(vathos: Driver) -> None:
@@ -172,8 +165,8 @@ def test_lines_for_a_person(vathos: Driver) -> None:
     assert done.status == Exit.DONE
     lines = done.out.splitlines()
     assert lines[0] == "ok       setting client_id: robot (VATHOS_CLIENT_ID)"
-    at = lines.index("warning  variable VATHOS_CLIENTID: it means nothing")
-    assert lines[at + 1] == "         → unset it, or call it VATHOS_CLIENT_ID"
+    at = lines.index("warning  variable VATHOS_CLIENTID: unknown variable, ignored")
+    assert lines[at + 1] == "         → did you mean VATHOS_CLIENT_ID?"
     assert "\x1b" not in done.out
 
 
@@ -230,42 +223,29 @@ def test_missing_credentials_are_named(vathos: Driver) -> None:
     """What is missing fails with 3, and the rest is looked at all the same."""
     report = doctor(vathos, VATHOS_CLIENT_ID="", VATHOS_CLIENT_SECRET="")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("setting client_secret") == (
-        "failed",
-        "missing",
-        "set VATHOS_CLIENT_SECRET, or choose a profile that has it (vathos login)",
-    )
+    assert "VATHOS_CLIENT_SECRET" in report.words("setting client_secret")
     assert report.bad == ["setting client_id", "setting client_secret"]
     assert "token" not in report
-    assert report.told("API")[1] == (
-        f"{vathos.server.api_url} answers HTTP 401 to a request without token"
-    )
+    assert report.outcome("API") == "ok"
+    assert "HTTP 401 to a request without a token" in report.words("API")
 
 
 @pytest.mark.parametrize(
-    ("environ", "status", "detail"),
+    ("environ", "status", "name"),
     [
-        (
-            {"VATHOS_TOKEN_URL": "http://auth.example/token"},
-            Exit.UNSAFE,
-            "token_url (VATHOS_TOKEN_URL) is plain http to auth.example; use https (http is for "
-            "loopback only)",
-        ),
-        (
-            {"VATHOS_TIMEOUT": "soon"},
-            Exit.CONFIGURATION,
-            "timeout (VATHOS_TIMEOUT) must be a number of seconds above 0",
-        ),
+        ({"VATHOS_TOKEN_URL": "http://auth.example/token"}, Exit.UNSAFE, "token_url"),
+        ({"VATHOS_TIMEOUT": "soon"}, Exit.CONFIGURATION, "timeout"),
     ],
 )
 def test_setting_that_cannot_be_used(
-    vathos: Driver, environ: dict[str, str], status: Exit, detail: str
+    vathos: Driver, environ: dict[str, str], status: Exit, name: str
 ) -> None:
-    """A malformed setting is a finding like others, and the only one."""
+    """A malformed setting is the only failed check, and is named with its variable."""
     report = doctor(vathos, **environ)
     assert report.status == status
-    assert list(report) == ["settings"]
-    assert report.told("settings") == ("failed", detail, "put right what the message names")
+    assert list(report) == report.bad == ["settings"]
+    (variable,) = environ
+    assert f"{name} ({variable})" in report.words("settings")
 
 
 def test_senseless_command_line_is_no_finding(vathos: Driver) -> None:
@@ -284,9 +264,8 @@ def test_profile_that_others_can_write_is_refused(vathos: Driver, tmp_path: Path
     path.chmod(0o666)
     report = doctor(vathos, "--config", str(path))
     assert report.status == Exit.UNSAFE
-    assert report.told("settings")[1] == (
-        f"{path} can be written by others (mode 0666): chmod 600 {path}"
-    )
+    assert report.bad == ["settings"]
+    assert f"chmod 600 {path}" in report.words("settings")
 
 
 def test_profile_is_told_with_its_mode(vathos: Driver, tmp_path: Path) -> None:
@@ -295,80 +274,61 @@ def test_profile_is_told_with_its_mode(vathos: Driver, tmp_path: Path) -> None:
     path.write_text('[profile.a]\nscope = "read"\n')
     path.chmod(0o640)
     report = doctor(vathos, "--no-network", "--config", str(path), "--profile", "a")
-    assert report.told("configuration file") == ("ok", f"{path}, mode 0640, profile 'a'", None)
+    assert f"{path}, mode 0640, profile 'a'" in report.words("configuration file")
     report = doctor(vathos, "--no-network", VATHOS_CONFIG=str(path))
-    assert report.told("configuration file")[1] == f"{path}, mode 0640, no profile of it is used"
+    assert "no profile" in report.words("configuration file")
 
 
 def test_misspelt_variable_is_a_warning(vathos: Driver) -> None:
-    """A variable that means nothing is told with the one that was meant, others are not."""
+    """A misspelt variable is reported with the one that was meant; an unrelated one is not."""
     report = doctor(vathos, "--no-network", VATHOS_TOKENURL="x", VATHOS_ACCESS_TOKEN="x")
     assert report.status == Exit.DONE
-    assert report.told("variable VATHOS_TOKENURL") == (
-        "warning",
-        "it means nothing",
-        "unset it, or call it VATHOS_TOKEN_URL",
-    )
+    assert report.outcome("variable VATHOS_TOKENURL") == "warning"
+    assert "VATHOS_TOKEN_URL" in report.words("variable VATHOS_TOKENURL")
     assert "variable VATHOS_ACCESS_TOKEN" not in report
 
 
-def test_secret_file_is_looked_at(vathos: Driver, tmp_path: Path) -> None:
-    """A secret file is told with its mode; a warning if others can reach it."""
+@pytest.mark.parametrize(("mode", "outcome"), [(0o600, "ok"), (0o644, "warning")])
+def test_secret_file_is_checked(vathos: Driver, tmp_path: Path, mode: int, outcome: str) -> None:
+    """A secret file is reported with its mode; a warning if others can read it."""
     path = tmp_path / "secret"
     path.write_text(vathos.server.client_secret)
-    path.chmod(0o600)
+    path.chmod(mode)
     given = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": str(path)}
     report = doctor(vathos, "--no-network", **given)
-    assert report.told("secret client_secret") == (
-        "ok",
-        f"it can be read ({path}, mode 0600)",
-        None,
-    )
-    path.chmod(0o644)
-    report = doctor(vathos, "--no-network", **given)
     assert report.status == Exit.DONE
-    assert report.told("secret client_secret") == (
-        "warning",
-        f"{path} can be reached by others (mode 0644)",
-        f"chmod 600 {path}",
-    )
+    assert report.outcome("secret client_secret") == outcome
+    words = report.words("secret client_secret")
+    assert f"mode {mode:04o}" in words
+    assert (f"chmod 600 {path}" in words) == (outcome == "warning")
 
 
 def test_secret_of_the_service_manager_may_have_any_mode(vathos: Driver, tmp_path: Path) -> None:
-    """What systemd hands over is guarded by systemd."""
+    """Credentials that systemd provides are protected by systemd."""
     path = tmp_path / "vathos.client_secret"
     path.write_text("secret")
     path.chmod(0o444)
     given = {"VATHOS_CLIENT_SECRET": "", "CREDENTIALS_DIRECTORY": str(tmp_path)}
     report = doctor(vathos, "--no-network", **given)
-    assert report.told("secret client_secret") == (
-        "ok",
-        f"it can be read ({path}, mode 0444)",
-        None,
-    )
+    assert report.outcome("secret client_secret") == "ok"
+    assert f"{path}, mode 0444" in report.words("secret client_secret")
 
 
 def test_secret_that_cannot_be_read_fails(vathos: Driver, tmp_path: Path) -> None:
-    """A secret file that is missing fails with 3, and says where it was named."""
+    """A secret file that is missing fails with 3, and the setting that names it is named."""
     path = tmp_path / "missing"
     given = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": str(path)}
     report = doctor(vathos, "--no-network", **given)
     assert report.status == Exit.CONFIGURATION
-    assert report.told("secret client_secret") == (
-        "failed",
-        f"the file {path} (VATHOS_CLIENT_SECRET_FILE) cannot be read: No such file or directory",
-        "put it where VATHOS_CLIENT_SECRET_FILE says, or name another place for it",
-    )
+    assert report.bad == ["secret client_secret"]
+    assert f"{path} (VATHOS_CLIENT_SECRET_FILE)" in report.words("secret client_secret")
 
 
 def test_white_space_around_a_secret_is_a_warning(vathos: Driver) -> None:
-    """A space that came along when it was pasted is told, as nobody sees it."""
+    """A space that was pasted along with a secret is reported, as nobody sees it."""
     report = doctor(vathos, "--no-network", VATHOS_CLIENT_SECRET=f"{CANARY.client_secret} ")
-    assert report.told("secret client_secret") == (
-        "warning",
-        "it begins or ends with white space (VATHOS_CLIENT_SECRET)",
-        "take that away where it is kept, unless it belongs to the secret",
-    )
+    assert report.outcome("secret client_secret") == "warning"
+    assert "VATHOS_CLIENT_SECRET" in report.words("secret client_secret")
 
 
 def test_password_grant_is_deprecated(vathos: Driver) -> None:
@@ -376,13 +336,10 @@ def test_password_grant_is_deprecated(vathos: Driver) -> None:
     person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
     report = doctor(vathos, **person)
     assert report.status == Exit.DONE
-    outcome, detail, fix = report.told("grant")
-    assert outcome == "warning"
-    assert "RFC 9700 §2.4" in detail
-    assert fix
-    assert "client credentials" in fix
-    assert "PKCE" in fix
-    assert report.told("token")[1].startswith("password grant: works for 300 s")
+    assert report.outcome("grant") == "warning"
+    words = report.words("grant")
+    assert all(named in words for named in ("RFC 9700 §2.4", "client credentials", "PKCE"))
+    assert report.words("token").startswith("password grant")
     assert vathos.server.count("password") == 1
 
 
@@ -397,35 +354,29 @@ def test_ca_bundle_that_cannot_be_used(vathos: Driver, tmp_path: Path, content: 
         path.write_text(content)
     report = doctor(vathos, "--no-network", REQUESTS_CA_BUNDLE=str(path))
     assert report.status == Exit.CONFIGURATION
-    outcome, detail, fix = report.told("CA bundle")
-    assert outcome == "failed"
-    assert detail.startswith(f"{path} (REQUESTS_CA_BUNDLE) cannot be used: ")
-    assert fix == "name a PEM file with --ca-bundle or VATHOS_CA_BUNDLE"
+    assert report.bad == ["CA bundle"]
+    assert f"{path} (REQUESTS_CA_BUNDLE)" in report.words("CA bundle")
 
 
 def test_store_is_tried(vathos: Driver, tmp_path: Path) -> None:
     """The store is locked, written, read and left empty."""
     folder = tmp_path / "store"
     report = doctor(vathos, "--no-network", "--token-store", f"file:{folder}")
-    outcome, detail, _ = report.told("store")
-    assert outcome == "ok"
-    assert detail.startswith(f"FileStore('{folder}'): locked, written, read and removed in ")
+    assert report.outcome("store") == "ok"
+    assert str(folder) in report.words("store")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not list(folder.glob("*.json"))
 
 
 def test_store_that_others_can_reach_is_refused(vathos: Driver, tmp_path: Path) -> None:
-    """A folder with another mode fails with 7, and the command that mends it is in the words."""
+    """A folder with another mode fails with 7, and the command that corrects it is named."""
     folder = tmp_path / "store"
     folder.mkdir()
     folder.chmod(0o755)
     report = doctor(vathos, "--no-network", "--token-store", f"file:{folder}")
     assert report.status == Exit.UNSAFE
-    assert report.told("store") == (
-        "failed",
-        f"{folder} is open to other users (mode 0755): chmod 700 {folder}",
-        "choose another store, as in VATHOS_TOKEN_STORE=file:/path",
-    )
+    assert report.bad == ["store"]
+    assert f"chmod 700 {folder}" in report.words("store")
 
 
 def test_lock_that_is_held_fails(
@@ -440,7 +391,8 @@ def test_lock_that_is_held_fails(
     with filelock.FileLock(path):
         report = doctor(vathos, *arguments)
     assert report.status == Exit.CONFIGURATION
-    assert report.told("store")[1].startswith("its lock cannot be had: another process held ")
+    assert report.bad == ["store"]
+    assert "another process held" in report.words("store")
 
 
 def test_default_store_may_be_missing(vathos: Driver) -> None:
@@ -448,12 +400,11 @@ def test_default_store_may_be_missing(vathos: Driver) -> None:
     with mock.patch.dict(sys.modules, {"filelock": None}):
         report = doctor(vathos, "--no-network")
         assert report.status == Exit.DONE
-        fix = install_line("file")
-        missing = f"tokens are not kept: the file store needs the package filelock: {fix}"
-        assert report.told("store") == ("warning", missing, fix)
+        assert report.outcome("store") == "warning"
+        assert install_line("file") in report["store"]["fix"]
         report = doctor(vathos, "--no-network", "--token-store", "file:")
         assert report.status == Exit.CONFIGURATION
-        assert report.told("store")[0] == "failed"
+        assert report.bad == ["store"]
 
 
 class Forgetful:
@@ -474,15 +425,12 @@ def test_store_that_forgets_fails(vathos: Driver, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(local, "open_store", lambda _: Forgetful())
     report = doctor(vathos, "--no-network")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("store")[1] == "file: does not give back what was put into it"
+    assert report.bad == ["store"]
 
 
 @pytest.mark.parametrize(
     ("error", "detail"),
-    [
-        (OSError(28, "No space left on device"), "No space left on device"),
-        (OSError(), "OSError"),
-    ],
+    [(OSError(28, "No space left"), "No space left"), (OSError(), "OSError")],
 )
 def test_error_of_the_system_is_a_failed_check(
     vathos: Driver, monkeypatch: pytest.MonkeyPatch, error: OSError, detail: str
@@ -491,7 +439,8 @@ def test_error_of_the_system_is_a_failed_check(
     monkeypatch.setattr(local, "_store", mock.Mock(side_effect=error))
     report = doctor(vathos, "--no-network")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("store")[:2] == ("failed", detail)
+    assert report.bad == ["store"]
+    assert report["store"]["detail"] == detail
 
 
 def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,12 +452,10 @@ def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.Monk
     monkeypatch.setattr(local, "_store", broken)
     report = doctor(vathos)
     assert report.status == Exit.FAILED
-    assert report.told("store") == (
-        "failed",
-        "the check itself is broken (TypeError)",
-        "go by the other checks, and report this one as a bug of vathos",
-    )
-    assert report.told("token")[0] == "ok"
+    assert report.bad == ["store"]
+    assert "TypeError" in report.words("store")
+    assert CANARY.client_secret not in report.words("store")
+    assert report.outcome("token") == "ok"
     report = doctor(vathos, VATHOS_CLIENT_SECRET="wrong")
     assert report.status == Exit.REFUSED
 
@@ -520,45 +467,35 @@ def test_unknown_name_fails(vathos: Driver) -> None:
     """A host that no name server knows fails with 5, and nothing behind it is tried."""
     report = doctor(vathos, VATHOS_TOKEN_URL="https://auth.invalid/token")
     assert report.status == Exit.UNREACHABLE
-    assert report.told("DNS") == (
-        "failed",
-        "auth.invalid: Name or service not known",
-        "check the host name in the URL, and whether this network knows it",
-    )
+    assert report.bad == ["DNS"]
+    assert "auth.invalid" in report.words("DNS")
     assert not {"TLS", "realm", "token"} & report.keys()
-    assert report.told("API")[0] == "ok"
+    assert report.outcome("API") == "ok"
 
 
-@pytest.mark.parametrize(
-    ("error", "detail"),
-    [
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "auth.invalid: Temporary failure"),
-        (None, "auth.invalid: no answer within 0.05 s"),
-    ],
-)
-def test_name_server_that_does_not_answer_fails(
-    vathos: Driver, error: Exception | None, detail: str
-) -> None:
-    """A name server that is silent is no wrong host name, and the examination goes on."""
+@pytest.mark.parametrize("error", [socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), None])
+def test_name_server_that_does_not_answer_fails(vathos: Driver, error: Exception | None) -> None:
+    """A silent name server is not reported as a wrong host name, and the other checks go on."""
     real = socket.getaddrinfo
+    examined, resolved = threading.Event(), threading.Event()
 
     def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
         if host != "auth.invalid":
             return real(host, *arguments, **options)
         if error is None:
-            time.sleep(0.3)
+            examined.wait(30)
+        resolved.set()
         raise error or OSError
 
     with mock.patch.object(socket, "getaddrinfo", resolve):
         report = doctor(
             vathos, "--token-timeout", "0.05", VATHOS_TOKEN_URL="https://auth.invalid/token"
         )
-        time.sleep(0.3)  # so that the resolver ends before the patch does
-    assert report.told("DNS") == (
-        "failed",
-        detail,
-        "check this machine's network and name server (/etc/resolv.conf)",
-    )
+        examined.set()
+        assert resolved.wait(30)  # so that the resolver ends before the patch does
+    assert report.outcome("DNS") == "failed"
+    assert "name server" in report.words("DNS")
+    assert ("Temporary failure" if error else "0.05 s") in report.words("DNS")
 
 
 def test_host_that_is_no_name_fails(vathos: Driver) -> None:
@@ -567,7 +504,8 @@ def test_host_that_is_no_name_fails(vathos: Driver) -> None:
     with mock.patch.object(network.socket, "getaddrinfo", side_effect=UnicodeError):
         report = doctor(vathos, VATHOS_TOKEN_URL=f"https://{host}/token")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("DNS")[:2] == ("failed", f"{host} is no host name")
+    assert report.bad[0] == "DNS"
+    assert host in report.words("DNS")
 
 
 def test_name_is_resolved(vathos: Driver) -> None:
@@ -575,7 +513,7 @@ def test_name_is_resolved(vathos: Driver) -> None:
     url = vathos.server.token_url.replace("127.0.0.1", "localhost")
     report = doctor(vathos, VATHOS_TOKEN_URL=url)
     assert report.status == Exit.DONE
-    assert "127.0.0.1" in report.told("DNS")[1]
+    assert "127.0.0.1" in report.words("DNS")
 
 
 def test_server_that_is_not_there_fails(vathos: Driver) -> None:
@@ -584,7 +522,7 @@ def test_server_that_is_not_there_fails(vathos: Driver) -> None:
         report = doctor(vathos, VATHOS_TOKEN_URL=f"http://127.0.0.1:{port}/token")
     assert report.status == Exit.UNREACHABLE
     assert report.bad == ["realm"]
-    assert "could not be reached (Connection refused)" in report.told("realm")[1]
+    assert "Connection refused" in report.words("realm")
 
 
 def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
@@ -592,17 +530,12 @@ def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
     proxy = f"http://ada:{CANARY.password}@127.0.0.1:3128"
     with mock.patch.object(network, "_is_address", return_value=True):
         report = doctor(vathos, http_proxy=proxy)
-        assert report.told("proxy")[1] == (
-            "http://127.0.0.1:3128 with a login (http_proxy) on the way to 127.0.0.1"
-        )
+        assert "http://127.0.0.1:3128 with a login (http_proxy)" in report.words("proxy")
+        assert CANARY.password not in report.words("proxy")
         report = doctor(vathos, all_proxy="127.0.0.1:3128")
-        assert report.told("proxy")[1] == (
-            "http://127.0.0.1:3128 (all_proxy) on the way to 127.0.0.1"
-        )
+        assert "http://127.0.0.1:3128 (all_proxy)" in report.words("proxy")
     report = doctor(vathos, http_proxy=proxy, no_proxy="127.0.0.1")
-    assert report.told("proxy")[1] == (
-        "none on the way to 127.0.0.1, though http_proxy is set (NO_PROXY exempts the host)"
-    )
+    assert "http_proxy is set (NO_PROXY" in report.words("proxy")
     assert report.status == Exit.DONE
 
 
@@ -610,11 +543,8 @@ def test_malformed_proxy_fails(vathos: Driver) -> None:
     """A proxy that is no URL fails with 3, without its words."""
     report = doctor(vathos, http_proxy=f"http://ada:{CANARY.password}")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("proxy") == (
-        "failed",
-        "the URL of the proxy is malformed",
-        "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY",
-    )
+    assert report.bad == ["proxy"]
+    assert CANARY.password not in report.words("proxy")
 
 
 # --- TLS ----------------------------------------------------------------------------------------
@@ -653,11 +583,10 @@ def test_tls_is_told(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
     for name in ("VATHOS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         report = Secure(vathos, issued, **{name: str(tmp_path / "ca.pem")}).examined()
         assert report.status == Exit.DONE
-        outcome, detail, _ = report.told("TLS")
-        assert outcome == "ok"
-        assert detail.startswith("127.0.0.1: TLSv1.")
-        assert detail.endswith(", valid for another 90 days")
-        assert report.told("CA bundle")[1] == f"{tmp_path / 'ca.pem'} ({name})"
+        assert report.outcome("TLS") == "ok"
+        assert "127.0.0.1: TLSv1." in report.words("TLS")
+        assert "another 90 days" in report.words("TLS")
+        assert f"{tmp_path / 'ca.pem'} ({name})" in report.words("CA bundle")
 
 
 def test_certificate_that_ends_soon_is_a_warning(
@@ -667,38 +596,19 @@ def test_certificate_that_ends_soon_is_a_warning(
     issued = ca.issue_cert("127.0.0.1", not_after=days_from_now(3.5))
     report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
     assert report.status == Exit.DONE
-    assert report.told("TLS")[0] == "warning"
-    assert "another 3 days" in report.told("TLS")[1]
-
-
-EXPIRED = "set this machine's clock if it is wrong; else the server needs a new certificate"
+    assert report.outcome("TLS") == "warning"
+    assert "another 3 days" in report.words("TLS")
 
 
 @pytest.mark.parametrize(
     ("host", "dates", "detail", "fix"),
     [
-        (
-            "127.0.0.1",
-            (-9, -2),
-            "the certificate has expired (certificate has expired)",
-            EXPIRED,
-        ),
-        (
-            "127.0.0.1",
-            (2, 9),
-            "the certificate is not valid yet (certificate is not yet valid)",
-            EXPIRED,
-        ),
-        (
-            "127.0.0.2",
-            (-9, 9),
-            "the certificate is for another host name (IP address mismatch, certificate is not "
-            "valid for '127.0.0.1'.)",
-            "write the URL with the name in the certificate, or have one made for this name",
-        ),
+        ("127.0.0.1", (-9, -2), "expired", "clock"),
+        ("127.0.0.1", (2, 9), "not valid yet", "clock"),
+        ("127.0.0.2", (-9, 9), "another host name", "name in the certificate"),
     ],
 )
-def test_flaws_of_a_certificate_are_told_apart(
+def test_problems_of_a_certificate_are_told_apart(
     vathos: Driver,
     tmp_path: Path,
     ca: trustme.CA,
@@ -707,32 +617,33 @@ def test_flaws_of_a_certificate_are_told_apart(
     detail: str,
     fix: str,
 ) -> None:
-    """Expired, not yet valid, and for another host: each has words and a fix of its own."""
+    """Expired, not yet valid, and for another host: each has its own words and its own fix."""
     start, end = map(days_from_now, dates)
     issued = ca.issue_cert(host, not_before=start, not_after=end)
     report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
     assert report.status == Exit.UNSAFE
-    assert report.told("TLS") == ("failed", f"127.0.0.1: {detail}", fix)
+    assert report.bad == ["TLS"]
+    assert detail in report["TLS"]["detail"]
+    assert fix in report["TLS"]["fix"]
     assert "token" not in report
 
 
 def test_unknown_ca_is_told_apart(vathos: Driver, ca: trustme.CA) -> None:
-    """A CA that is not trusted here is no flaw of the certificate."""
+    """A CA that is not trusted here is not reported as a problem of the certificate."""
     report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
     assert report.status == Exit.UNSAFE
-    outcome, detail, fix = report.told("TLS")
-    assert outcome == "failed"
-    assert detail.startswith("127.0.0.1: the certificate is by a CA that is not trusted here (")
-    assert fix
-    assert "VATHOS_CA_BUNDLE" in fix
+    assert report.bad == ["TLS"]
+    assert "a CA that is not trusted" in report.words("TLS")
+    assert "VATHOS_CA_BUNDLE" in report.words("TLS")
 
 
-def test_plain_http_in_place_of_tls_is_told(vathos: Driver) -> None:
+def test_plain_http_in_place_of_tls_fails(vathos: Driver) -> None:
     """A server that speaks http at an https URL fails with 7."""
     url = vathos.server.token_url.replace("http:", "https:")
     report = doctor(vathos, VATHOS_TOKEN_URL=url)
     assert report.status == Exit.UNSAFE
-    assert report.told("TLS")[1].startswith("127.0.0.1: TLS could not be agreed (")
+    assert report.outcome("TLS") == "failed"
+    assert "serve https" in report.words("TLS")
 
 
 def test_tls_through_a_proxy(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
@@ -749,56 +660,41 @@ def test_tls_through_a_proxy(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> 
         )
         report = secure.examined(https_proxy=f"http://ada:pass%20word@127.0.0.1:{wire.port}")
     assert report.status == Exit.DONE
-    assert report.told("TLS")[0] == "ok"
-    assert report.told("token")[0] == "ok"
+    assert report.outcome("TLS") == "ok"
+    assert report.outcome("token") == "ok"
     assert b"proxy-authorization: basic ywrhonbhc3mgd29yza==" in received[0].lower()
 
 
-@pytest.mark.parametrize(
-    ("status", "detail"),
-    [
-        ("407 Login wanted", "Tunnel connection failed: 407 Login wanted"),
-        ("502 Bad Gateway", "Tunnel connection failed: 502 Bad Gateway"),
-    ],
-)
-def test_proxy_that_refuses_fails(vathos: Driver, status: str, detail: str) -> None:
-    """What a proxy says in place of a tunnel is told."""
+@pytest.mark.parametrize("status", ["407 Login wanted", "502 Bad Gateway"])
+def test_proxy_that_refuses_fails(vathos: Driver, status: str) -> None:
+    """A proxy that answers with an error instead of a tunnel fails with 5, in its own words."""
     with Wire(answering(b"", status=status)) as wire:
         url = "https://127.0.0.1:1/token"
         proxy = f"http://127.0.0.1:{wire.port}"
         report = doctor(vathos, VATHOS_TOKEN_URL=url, https_proxy=proxy)
     assert report.status == Exit.UNREACHABLE
-    assert report.told("TLS") == (
-        "failed",
-        f"127.0.0.1: {detail}",
-        "check host and port of the URL, the proxy, and whether the server runs",
-    )
+    assert report.outcome("TLS") == "failed"
+    assert status in report.words("TLS")
 
 
 def test_proxy_of_another_kind_is_left_alone(vathos: Driver) -> None:
-    """What goes through a proxy with TLS of its own is left to the requests."""
+    """TLS through a proxy that speaks TLS itself is left to the requests that follow."""
     with closed_port() as port:
         url = "https://127.0.0.1:1/token"
         report = doctor(vathos, VATHOS_TOKEN_URL=url, https_proxy=f"https://127.0.0.1:{port}")
-    assert report.told("TLS")[:2] == (
-        "ok",
-        "left to the requests below, for the kind of proxy on the way",
-    )
-    assert report.told("realm")[0] == "failed"
+    assert report.outcome("TLS") == "ok"
+    assert report.outcome("realm") == "failed"
 
 
-def test_certificate_with_another_flaw(vathos: Driver, ca: trustme.CA) -> None:
-    """A flaw without words of its own is told in those of the TLS library."""
+def test_certificate_with_another_problem(vathos: Driver, ca: trustme.CA) -> None:
+    """A problem without words of its own is reported in those of the TLS library."""
     error = ssl.SSLCertVerificationError("certificate verify failed")
     error.verify_code, error.verify_message = 79, "invalid CA certificate"
     with mock.patch("http.client.HTTPSConnection.connect", side_effect=error):
         report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
     assert report.status == Exit.UNSAFE
-    assert report.told("TLS") == (
-        "failed",
-        "127.0.0.1: the certificate is not valid (invalid CA certificate)",
-        "have the server's certificate mended",
-    )
+    assert report.bad == ["TLS"]
+    assert "invalid CA certificate" in report.words("TLS")
 
 
 # --- what the servers say -----------------------------------------------------------------------
@@ -809,11 +705,8 @@ def test_missing_auth_is_found(vathos: Driver) -> None:
     origin = origin_of(vathos.server)
     report = doctor(vathos, VATHOS_TOKEN_URL=f"{origin}{PATH}")
     assert report.status == Exit.CONFIGURATION
-    assert report.told("realm") == (
-        "failed",
-        f"{origin}{PATH} answers HTTP 404; the path with /auth answers HTTP 405",
-        f"set VATHOS_TOKEN_URL={origin}/auth{PATH}",
-    )
+    assert report.bad == ["realm"]
+    assert report["realm"]["fix"] == f"set VATHOS_TOKEN_URL={origin}/auth{PATH}"
     assert "token" not in report
 
 
@@ -828,11 +721,9 @@ def test_superfluous_auth_is_found(vathos: Driver) -> None:
     with Wire(keycloak) as wire:
         origin = f"http://127.0.0.1:{wire.port}"
         report = doctor(vathos, VATHOS_TOKEN_URL=f"{origin}/auth{PATH}")
-    assert report.told("realm")[1:] == (
-        f"{origin}/auth{PATH} answers HTTP 404; the path without /auth answers HTTP 405",
-        f"set VATHOS_TOKEN_URL={origin}{PATH}",
-    )
-    assert report.told("clock") == ("ok", "the server does not tell the time", None)
+    assert report.bad == ["realm"]
+    assert report["realm"]["fix"] == f"set VATHOS_TOKEN_URL={origin}{PATH}"
+    assert report.outcome("clock") == "ok"  # there is no Date header to compare with
 
 
 def test_unknown_realm_is_told(vathos: Driver) -> None:
@@ -840,25 +731,19 @@ def test_unknown_realm_is_told(vathos: Driver) -> None:
     url = vathos.server.token_url.replace("picking", "packing")
     report = doctor(vathos, VATHOS_TOKEN_URL=url)
     assert report.status == Exit.CONFIGURATION
-    assert report.told("realm")[1:] == (
-        f"{url} answers HTTP 404; the path without /auth answers HTTP 404",
-        "check host, path and name of the realm in VATHOS_TOKEN_URL",
-    )
+    assert report.bad == ["realm"]
+    assert "realm name in VATHOS_TOKEN_URL" in report.words("realm")
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "more"),
+    ("answer", "status"),
     [
-        (
-            "302 Found",
-            Exit.UNSAFE,
-            ", a redirect that is not followed, as the secret would go along",
-        ),
-        ("503 Service Unavailable", Exit.UNREACHABLE, ""),
-        ("404 Not Found", Exit.CONFIGURATION, ""),
+        ("302 Found", Exit.UNSAFE),
+        ("503 Service Unavailable", Exit.UNREACHABLE),
+        ("404 Not Found", Exit.CONFIGURATION),
     ],
 )
-def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit, more: str) -> None:
+def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit) -> None:
     """A redirect, a broken server and a missing path have a status each; no secret is sent."""
     code = answer.partition(" ")[0]
     with Wire(answering(b"", status=answer, headers=("Location: https://example.org/",))) as wire:
@@ -866,10 +751,8 @@ def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit, more: str
         report = doctor(vathos, VATHOS_TOKEN_URL=url)
         received = [connection.received for connection in wire.connections]
     assert report.status == status
-    assert report.told("realm")[:2] == (
-        "failed",
-        f"{url} answers HTTP {code}; the path with /auth answers HTTP {code}{more}",
-    )
+    assert report.bad == ["realm"]
+    assert f"{url} answers HTTP {code}" in report.words("realm")
     assert "token" not in report
     assert len(received) == 2
     assert not any(vathos.server.client_secret.encode() in each for each in received)
@@ -889,13 +772,9 @@ def test_token_endpoint_of_another_kind_need_not_answer_a_get(vathos: Driver, an
     with Wire(behave) as wire:
         url = f"http://127.0.0.1:{wire.port}/oauth/token"
         report = doctor(vathos, VATHOS_TOKEN_URL=url)
-    assert report.told("realm") == (
-        "warning",
-        f"{url} answers HTTP {answer.partition(' ')[0]} to a GET, as some servers do",
-        "if no token is to be had either, check host and path in VATHOS_TOKEN_URL",
-    )
-    assert report.told("token")[0] == "ok"
-    assert report.told("discovery") == ("ok", "not used, as there is no issuer", None)
+    assert report.outcome("realm") == "warning"
+    assert report.outcome("token") == "ok"
+    assert report.outcome("discovery") == "ok"
 
 
 def test_issuer_without_a_document_fails(vathos: Driver) -> None:
@@ -904,9 +783,7 @@ def test_issuer_without_a_document_fails(vathos: Driver) -> None:
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=issuer)
     assert report.status == Exit.CONFIGURATION
     assert report.bad == ["discovery"]
-    assert report.told("discovery")[1].startswith(
-        f"the issuer {issuer} has no discovery document (HTTP 404)"
-    )
+    assert issuer in report.words("discovery")
     assert "token" not in report
     vathos.server.fail("discovery", Fault.status(503), times=None)
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=vathos.server.issuer)
@@ -918,12 +795,10 @@ def test_issuer_is_discovered(vathos: Driver) -> None:
     server = vathos.server
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
     assert report.status == Exit.DONE
-    assert report.told("discovery")[1] == (
-        f"the token endpoint of {server.issuer} is {server.token_url}"
-    )
+    assert server.token_url in report.words("discovery")
     without = server.issuer.replace("/auth/", "/")
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=without)
-    assert report.told("realm")[2] == f"set VATHOS_ISSUER={server.issuer}"
+    assert report["realm"]["fix"] == f"set VATHOS_ISSUER={server.issuer}"
 
 
 def test_document_of_another_issuer_fails(vathos: Driver) -> None:
@@ -932,10 +807,10 @@ def test_document_of_another_issuer_fails(vathos: Driver) -> None:
     server.fail("discovery", Fault.amend(issuer="https://other.example"), times=None)
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
     assert report.status == Exit.CONFIGURATION
-    assert "is the document of the issuer 'https://other.example'" in report.told("discovery")[1]
+    assert "https://other.example" in report.words("discovery")
     report = doctor(vathos)
     assert report.status == Exit.DONE
-    assert report.told("discovery")[1].startswith("not used, and would not work: ")
+    assert report.words("discovery").startswith("not used, and would not work")
 
 
 @pytest.mark.parametrize(("seconds", "side"), [(100, "behind"), (-100, "ahead of")])
@@ -944,14 +819,10 @@ def test_clock_offset_is_a_warning(vathos: Driver, seconds: float, side: str) ->
     vathos.server.advance(seconds)
     report = doctor(vathos)
     assert report.status == Exit.DONE
-    outcome, detail, fix = report.told("clock")
-    assert outcome == "warning"
-    assert detail in {
-        f"this machine's clock is {abs(seconds) + more} s {side} the server's"
-        for more in (-1, 0, 1)
-    }
-    assert fix
-    assert "NTP" in fix
+    assert report.outcome("clock") == "warning"
+    offsets = [f"{abs(seconds) + more} s {side} the server's" for more in (-1, 0, 1)]
+    assert any(offset in report.words("clock") for offset in offsets)
+    assert "NTP" in report.words("clock")
 
 
 def test_refused_credentials_fail(vathos: Driver) -> None:
@@ -959,7 +830,7 @@ def test_refused_credentials_fail(vathos: Driver) -> None:
     report = doctor(vathos, VATHOS_CLIENT_SECRET=CANARY.client_secret)
     assert report.status == Exit.REFUSED
     assert report.bad == ["token"]
-    assert "invalid_client" in report.told("token")[1]
+    assert "invalid_client" in report.words("token")
     assert vathos.server.count("client_credentials") == 1
 
 
@@ -985,26 +856,26 @@ def test_token_without_lifetime_is_a_warning(vathos: Driver) -> None:
     """A server that names no lifetime has tokens used until the API refuses them."""
     vathos.server.fail("token", Fault.without("expires_in"), times=None)
     report = doctor(vathos)
-    assert report.told("token")[0] == "warning"
+    assert report.outcome("token") == "warning"
 
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "status", "detail"),
     [
-        (Fault.status(401), "failed", Exit.CONFIGURATION, "HTTP 401 to a token that is a moment "
-         "old"),
+        (Fault.status(401), "failed", Exit.CONFIGURATION, "HTTP 401 to a new token"),
         (Fault.status(403), "warning", Exit.DONE, "HTTP 403"),
         (Fault.status(404), "ok", Exit.DONE, "HTTP 404"),
         (Fault.status(502), "failed", Exit.UNREACHABLE, "HTTP 502"),
         (Fault.redirect("/v2"), "warning", Exit.DONE, "HTTP 302, a redirect"),
     ],
-)  # fmt: skip
+)
 def test_api_answers(vathos: Driver, fault: Fault, outcome: str, status: Exit, detail: str) -> None:
     """What the API says to a good token is judged by what to do about it."""
     vathos.server.fail("api", fault)
     report = doctor(vathos)
     assert report.status == status
-    assert report.told("API")[:2] == (outcome, f"{vathos.server.api_url} answers {detail}")
+    assert report.outcome("API") == outcome
+    assert f"{vathos.server.api_url} answers {detail}" in report.words("API")
     assert vathos.server.api.count() == 1
 
 
@@ -1013,11 +884,8 @@ def test_api_that_breaks_off_fails(vathos: Driver) -> None:
     vathos.server.fail("api", Fault.drop_before())
     report = doctor(vathos)
     assert report.status == Exit.UNREACHABLE
-    assert report.told("API") == (
-        "failed",
-        "the API could not be reached (ConnectionError)",
-        "check the base URL (VATHOS_BASE_URL)",
-    )
+    assert report.bad == ["API"]
+    assert "VATHOS_BASE_URL" in report.words("API")
 
 
 def test_api_elsewhere_is_reached_on_its_own_way(vathos: Driver) -> None:
@@ -1025,7 +893,7 @@ def test_api_elsewhere_is_reached_on_its_own_way(vathos: Driver) -> None:
     report = doctor(vathos, VATHOS_BASE_URL="https://api.invalid/v1")
     assert report.status == Exit.UNREACHABLE
     assert report.bad == ["API DNS"]
-    assert report.told("token")[0] == "ok"
+    assert report.outcome("token") == "ok"
     assert "API" not in report
 
 

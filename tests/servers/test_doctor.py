@@ -14,7 +14,7 @@ from vathos.exit_codes import Exit
 
 
 def examined(realm: Realm, resource: ProtectedResource, **more: str) -> tuple[int, dict[str, Any]]:
-    """Has the doctor look at a realm, and returns its status and what was found by name."""
+    """Runs the doctor on a realm, and returns its status and its checks by name."""
     environ = {
         "VATHOS_TOKEN_URL": realm.token_url,
         "VATHOS_BASE_URL": resource.url.rstrip("/"),
@@ -52,7 +52,7 @@ def test_person_is_warned(realm: Realm, resource: ProtectedResource) -> None:
     assert realm.token_requests() == {"LOGIN": 1, "LOGIN_ERROR": 1}
 
 
-def test_wrong_paths_are_mended(realm: Realm, resource: ProtectedResource) -> None:
+def test_wrong_paths_are_corrected(realm: Realm, resource: ProtectedResource) -> None:
     """With or without /auth, whichever is wrong: the other URL is the fix, and it works."""
     there = realm.token_url
     wrong = there.replace("/auth/realms/", "/realms/")

@@ -1,25 +1,19 @@
-"""What an examination finds: a line for each thing that was looked at."""
+"""The outcome of one check, and how a check is run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import NamedTuple, TypeVarTuple
 
 from vathos.exit_codes import CommandError, Exit, status_of
 
-__all__ = ["Finding", "failed", "found", "ok", "warning"]
+__all__ = ["Check", "failed", "ok", "run_check", "until_failed", "warning"]
+
+Arguments = TypeVarTuple("Arguments")
 
 
-class Finding(NamedTuple):
-    """What was found.
-
-    Attributes:
-        name: What was looked at.
-        outcome: `ok`, `warning` or `failed`.
-        detail: What was found there.
-        fix: What to do about it, where it is not fine.
-        status: What a failure means for the exit status.
-    """
+class Check(NamedTuple):
+    """One line of the report; the outcome is `ok`, `warning` or `failed`."""
 
     name: str
     outcome: str
@@ -28,64 +22,27 @@ class Finding(NamedTuple):
     status: Exit = Exit.DONE
 
 
-def ok(name: str, detail: str) -> Finding:
-    """Makes a finding that is fine.
-
-    Args:
-        name: What was looked at.
-        detail: What was found.
-
-    Returns:
-        The finding.
-    """
-    return Finding(name, "ok", detail)
+def ok(name: str, detail: str) -> Check:
+    """Reports that something is fine."""
+    return Check(name, "ok", detail)
 
 
-def warning(name: str, detail: str, fix: str) -> Finding:
-    """Makes a finding that works, but should not stay so.
-
-    Args:
-        name: What was looked at.
-        detail: What was found.
-        fix: What to do about it.
-
-    Returns:
-        The finding.
-    """
-    return Finding(name, "warning", detail, fix)
+def warning(name: str, detail: str, fix: str) -> Check:
+    """Reports something that works, but should be changed."""
+    return Check(name, "warning", detail, fix)
 
 
-def failed(name: str, detail: str, fix: str, status: Exit) -> Finding:
-    """Makes a finding that keeps things from working.
-
-    Args:
-        name: What was looked at.
-        detail: What was found.
-        fix: What to do about it.
-        status: What that means for the exit status.
-
-    Returns:
-        The finding.
-    """
-    return Finding(name, "failed", detail, fix, status)
+def failed(name: str, detail: str, fix: str, status: Exit) -> Check:
+    """Reports something that prevents calls from working."""
+    return Check(name, "failed", detail, fix, status)
 
 
-def found(name: str, fix: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """Runs a check; what it raises is a finding too, and never ends the examination.
-
-    Args:
-        name: What is looked at.
-        fix: What to do if the check raises.
-        check: Yields what it finds.
-
-    Yields:
-        The findings.
-
-    Raises:
-        CommandError: If the command line makes no sense, which is nothing to be found out.
-    """
+def run_check(
+    name: str, fix: str, work: Callable[[*Arguments], Iterable[Check]], *arguments: *Arguments
+) -> Iterator[Check]:
+    """Runs a check; what it raises is reported as failed, unless the command line is wrong."""
     try:
-        yield from check()
+        yield from work(*arguments)
     except Exception as error:
         status = error.status if isinstance(error, CommandError) else status_of(error)
         if status is Exit.USAGE:
@@ -96,10 +53,19 @@ def found(name: str, fix: str, check: Callable[[], Iterable[Finding]]) -> Iterat
             reason = error.strerror or type(error).__name__
             yield failed(name, reason, fix, Exit.CONFIGURATION)
         else:
-            # Not its words: nobody has checked that they hold no secret.
+            # Without its message: nobody has checked that it holds no secret.
             yield failed(
                 name,
-                f"the check itself is broken ({type(error).__name__})",
-                "go by the other checks, and report this one as a bug of vathos",
+                f"the check itself failed ({type(error).__name__})",
+                "rely on the other checks, and report this as a bug in vathos",
                 Exit.FAILED,
             )
+
+
+def until_failed(checks: Iterator[Check]) -> Generator[Check, None, bool]:
+    """Passes checks on up to the first that failed; returns whether none did."""
+    for check in checks:
+        yield check
+        if check.outcome == "failed":
+            return False
+    return True

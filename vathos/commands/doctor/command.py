@@ -1,10 +1,12 @@
-"""Look at everything that a token needs, and say what to do about what is wrong.
+"""Check everything that a token needs, and say how to fix what is wrong.
 
-The settings and where each comes from, files, secrets, the store; then proxy, DNS and TLS on the
-way to the servers, the realm's path with and without /auth, discovery, the clocks, one token, and
-the API. Each is one line: ok, warning or failed, and below it what to do.
+Checks the settings and where each comes from, files, secrets and the store; then proxy, DNS and
+TLS, the realm's path with and without /auth, discovery, the clocks, one token, and the API. Each
+check is one line: ok, warning or failed, followed by what to do. Checks that depend on a failed one
+are skipped.
 
-The token is asked for, not kept, and revoked in the end. No secret and no token is printed.
+The doctor requests one token, does not store it, and revokes it at the end. It prints no secret and
+no token.
 """
 
 from __future__ import annotations
@@ -14,29 +16,25 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from functools import partial
 from typing import TextIO
 
-from vathos.commands.doctor.checks import Finding, found
+from vathos.commands.doctor.checks import Check, run_check
 from vathos.commands.options import add_settings, settings_of
+from vathos.commands.terminal import Screen
 from vathos.config.settings import Settings
 from vathos.exit_codes import Exit
 from vathos.system.text import printable
 
 __all__ = ["add_arguments", "run"]
 
-_FIX = "put right what the message names"
+_FIX = "correct the value named above"
 _KINDS = {"ok": "answer", "warning": "incident", "failed": "failure"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
+    """Adds the options of `vathos doctor`."""
     parser.add_argument(
-        "--no-network", action="store_true", help="look at this machine only, and ask no server"
+        "--no-network", action="store_true", help="check this machine only; contact no server"
     )
     parser.add_argument(
         "--json",
@@ -47,63 +45,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status: that of the worst thing that failed.
-    """
+    """Runs all checks; the exit status is that of the worst failure."""
     from vathos.commands.fresh_token import listen  # noqa: PLC0415 - needs the HTTP library
 
     listen(options)
-    findings = []
-    for finding in _examination(options):
-        findings.append(finding)
+    checks = []
+    for check in _checks(options):
+        checks.append(check)
         if not options.json:
-            _show(finding, sys.stdout)
+            _show(check, sys.stdout)
     if options.json:
-        print(json.dumps([_members(finding) for finding in findings]))
-    return _status(findings)
+        print(json.dumps([_members(check) for check in checks]))
+    return _status(checks)
 
 
-def _examination(options: argparse.Namespace) -> Iterator[Finding]:
-    from vathos.commands.doctor.local import local_checks  # noqa: PLC0415 - as above
-    from vathos.commands.doctor.server import ServerChecks  # noqa: PLC0415 - as above
+def _checks(options: argparse.Namespace) -> Iterator[Check]:
+    from vathos.commands.doctor import local, server  # noqa: PLC0415 - need the HTTP library
 
     resolved: list[Settings] = []
 
-    def settings() -> Iterator[Finding]:
+    def settings() -> Iterator[Check]:
         resolved.append(settings_of(options, complete=False))
         return iter(())
 
     network = not options.no_network
-    yield from found("settings", _FIX, settings)
+    yield from run_check("settings", _FIX, settings)
     for each in resolved:
-        local = partial(local_checks, each, options.config, os.environ, network=network)
-        yield from found("this machine", _FIX, local)
+        yield from run_check(
+            "this machine", _FIX, local.local_checks, each, options.config, os.environ, network
+        )
         if network:
-            yield from found("network", _FIX, ServerChecks(each).run)
+            yield from run_check("network", _FIX, server.ServerChecks(each).run)
 
 
-def _status(findings: list[Finding]) -> Exit:
-    from vathos.commands.profiles import worst  # noqa: PLC0415 - as above
+def _status(checks: list[Check]) -> Exit:
+    from vathos.commands.profiles import worst  # noqa: PLC0415 - needs the HTTP library
 
-    statuses = [finding.status for finding in findings]
+    statuses = [check.status for check in checks]
     known = worst(status for status in statuses if status is not Exit.FAILED)
     return Exit.FAILED if known is Exit.DONE and Exit.FAILED in statuses else known
 
 
-def _show(finding: Finding, stream: TextIO) -> None:
-    from vathos.commands.terminal import Screen  # noqa: PLC0415 - needs the HTTP library
-
-    word = Screen(stream).in_colour(f"{finding.outcome:7}", _KINDS[finding.outcome])
-    print(f"{word}  {printable(finding.name)}: {printable(finding.detail)}", file=stream)
-    if finding.fix is not None:
-        print(f"{'':7}  → {printable(finding.fix)}", file=stream)
+def _show(check: Check, stream: TextIO) -> None:
+    word = Screen(stream).in_colour(f"{check.outcome:7}", _KINDS[check.outcome])
+    print(f"{word}  {printable(check.name)}: {printable(check.detail)}", file=stream)
+    if check.fix is not None:
+        print(f"{'':7}  → {printable(check.fix)}", file=stream)
     stream.flush()
 
 
-def _members(finding: Finding) -> dict[str, str | None]:
-    return {name: getattr(finding, name) for name in ("name", "outcome", "detail", "fix")}
+def _members(check: Check) -> dict[str, str | None]:
+    return {name: getattr(check, name) for name in ("name", "outcome", "detail", "fix")}

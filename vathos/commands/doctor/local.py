@@ -1,4 +1,4 @@
-"""What `vathos doctor` looks at on this machine: settings, files, secrets, the store."""
+"""What `vathos doctor` checks on this machine: settings, files, secrets, the store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import ssl
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
-from vathos.commands.doctor.checks import Finding, failed, found, ok, warning
+from vathos.commands.doctor.checks import Check, failed, ok, run_check, warning
 from vathos.commands.shown_settings import described, shown_store
 from vathos.commands.stored_token import DEFAULT_STORE
 from vathos.config.names import KEYS, SECRETS, variable
@@ -35,58 +34,42 @@ _ANOTHER_STORE = "choose another store, as in VATHOS_TOKEN_STORE=file:/path"
 
 
 def local_checks(
-    settings: Settings, config: str | None, environ: Mapping[str, str], *, network: bool
-) -> Iterator[Finding]:
-    """Looks at all that needs no network.
-
-    Args:
-        settings: The settings.
-        config: The configuration file, if one was chosen by an option.
-        environ: Environment variables.
-        network: Whether a store may be asked that is on another machine.
-
-    Yields:
-        What was found.
-    """
+    settings: Settings, config: str | None, environ: Mapping[str, str], network: bool
+) -> Iterator[Check]:
+    """Checks everything on this machine; a Redis store only if `network` is allowed."""
     yield from _settings(settings)
     yield from _variables(environ)
     path = Path(config) if config else config_path(environ)
-    yield from found(
-        "configuration file", "choose another one with --config", lambda: _file(path, settings)
+    yield from run_check(
+        "configuration file", "choose another one with --config", _file, path, settings
     )
     for name in SECRETS:
         if getattr(settings, name) is not None:
-            yield from found(
+            yield from run_check(
                 f"secret {name}",
-                f"put it where {settings.sources[name]} says, or name another place for it",
-                partial(_secret, settings, name),
+                f"store the secret where {settings.sources[name]} says, or change that setting",
+                _secret,
+                settings,
+                name,
             )
     yield _grant(settings)
-    yield from found(
-        "CA bundle", "name a PEM file with --ca-bundle or VATHOS_CA_BUNDLE", lambda: _ca(settings)
+    yield from run_check(
+        "CA bundle", "name a PEM file with --ca-bundle or VATHOS_CA_BUNDLE", _ca, settings
     )
     url = settings.token_store or DEFAULT_STORE
     if network or url.partition(":")[0].lower() not in {"redis", "rediss"}:
-        yield from found("store", _ANOTHER_STORE, lambda: _store(settings, url))
+        yield from run_check("store", _ANOTHER_STORE, _store, settings, url)
 
 
 def bundle_of(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Finds the CA certificates that are trusted.
-
-    Args:
-        settings: The settings.
-        environ: Environment variables.
-
-    Returns:
-        The path, `None` for those that `requests` brings, and where that was said.
-    """
+    """Returns the path of the CA certificates, `None` for those of requests, and its source."""
     if settings.ca_bundle is not None:
         return settings.ca_bundle, settings.sources["ca_bundle"]
     name = next((name for name in _BUNDLES if environ.get(name)), None)
     return (None, "default") if name is None else (environ[name], name)
 
 
-def _settings(settings: Settings) -> Iterator[Finding]:
+def _settings(settings: Settings) -> Iterator[Check]:
     for row in described(settings):
         name = f"setting {row.name}"
         if row.name in settings.missing:
@@ -96,70 +79,70 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             yield ok(name, row.source if row.value is None else f"{row.value} ({row.source})")
 
 
-def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Finds variables that look like settings, and are none."""
+def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Warns about variables that look like misspelt settings."""
     known = [*map(variable, KEYS), *(f"{variable(name)}_FILE" for name in SECRETS), *_PROFILE]
     for name in sorted(environ):
         if not name.startswith("VATHOS_") or name in known:
             continue
         if near := near_word(name, known, cutoff=0.8):
-            yield warning(f"variable {name}", "it means nothing", f"unset it, or call it {near}")
+            yield warning(f"variable {name}", "unknown variable, ignored", f"did you mean {near}?")
 
 
-def _file(path: Path | None, settings: Settings) -> Iterator[Finding]:
+def _file(path: Path | None, settings: Settings) -> Iterator[Check]:
     name = "configuration file"
     if path is None or not path.exists():
-        yield ok(name, f"there is none{'' if path is None else f' ({path})'}")
+        yield ok(name, f"none{'' if path is None else f' ({path})'}")
         return
-    profile = "no profile of it is used"
+    profile = "no profile is used"
     if settings.profile is not None:
         profile = f"profile {settings.profile!r}"
-    # What others could write, or read a secret in, was refused when it was read.
+    # Resolving the settings has refused a file that others can write, or read a secret in.
     yield ok(name, f"{path}, mode {_mode(path):04o}, {profile}")
 
 
-def _secret(settings: Settings, name: str) -> Iterator[Finding]:
+def _secret(settings: Settings, name: str) -> Iterator[Check]:
     secret, place = getattr(settings, name), settings.sources[name]
     value, reader = secret.reveal(), secret.reader
     called = f"secret {name}"
     if value != value.strip():
         yield warning(
             called,
-            f"it begins or ends with white space ({place})",
-            "take that away where it is kept, unless it belongs to the secret",
+            f"begins or ends with white space ({place})",
+            "remove the white space, unless it is part of the secret",
         )
         return
     if isinstance(reader, SecretFile):
         path = Path(reader.path)
         mode = _mode(path)
         if mode & 0o077 and reader.place != "$CREDENTIALS_DIRECTORY":
-            detail = f"{path} can be reached by others (mode {mode:04o})"
+            detail = f"{path} is open to other users (mode {mode:04o})"
             yield warning(called, detail, f"chmod 600 {path}")
             return
         place = f"{path}, mode {mode:04o}"
-    yield ok(called, f"it can be read ({place})")
+    yield ok(called, f"readable ({place})")
 
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def _grant(settings: Settings) -> Finding:
+def _grant(settings: Settings) -> Check:
     if settings.username is None and settings.password is None:
         return ok("grant", "client credentials (RFC 6749 §4.4)")
     return warning(
         "grant",
         "the password grant is deprecated (RFC 9700 §2.4): this program holds a person's password",
-        "for a device or a server use a service account, client credentials without a user name; "
-        "for a person a log-in in the browser (authorization code with PKCE) or on another device "
+        "for a device or a server, use a service account (client credentials, no user name); for a "
+        "person, use a login in the browser (authorization code with PKCE) or on another device "
         "(RFC 8628)",
     )
 
 
-def _ca(settings: Settings) -> Iterator[Finding]:
+def _ca(settings: Settings) -> Iterator[Check]:
     path, place = bundle_of(settings, os.environ)
     if path is None:
-        yield ok("CA bundle", "the certificates that requests brings (default)")
+        yield ok("CA bundle", "the certificates of the requests package (default)")
         return
     reason = None
     try:
@@ -172,8 +155,8 @@ def _ca(settings: Settings) -> Iterator[Finding]:
     yield ok("CA bundle", f"{path} ({place})")
 
 
-def _store(settings: Settings, url: str) -> Iterator[Finding]:
-    """Writes, reads and removes an entry that is nobody's."""
+def _store(settings: Settings, url: str) -> Iterator[Check]:
+    """Writes, reads and removes an entry of its own."""
     try:
         store = open_store(url)
     except ConfigurationError as error:
@@ -188,18 +171,18 @@ def _store(settings: Settings, url: str) -> Iterator[Finding]:
     )
     started = time.monotonic()
     try:
-        # Under the lock, so that two doctors do not take each other's entry away.
+        # Under the lock, so that two doctors do not remove each other's entry.
         with store.lock(identity, _LONGEST_LOCK):
             store.save(identity, token)
             kept = store.load(identity)
             store.delete(identity)
             left = store.load(identity)
     except TimeoutError as error:
-        raise ConfigurationError(f"its lock cannot be had: {error}") from None
+        raise ConfigurationError(f"its lock is not available: {error}") from None
     if kept is None or not kept.is_same(token) or left is not None:
         yield failed(
             "store",
-            f"{shown_store(url)} does not give back what was put into it",
+            f"{shown_store(url)} does not return what was saved in it",
             _ANOTHER_STORE,
             Exit.CONFIGURATION,
         )

@@ -1,17 +1,17 @@
-"""What `vathos doctor` asks the servers: paths, discovery, clock, one token, the API."""
+"""What `vathos doctor` asks the servers: the realm's path, clock, discovery, one token, the API."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from functools import partial
+import email.utils
+from collections.abc import Iterator
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import requests
 
 from vathos.assembly import build_endpoint
-from vathos.commands.doctor.checks import Finding, failed, found, ok, warning
-from vathos.commands.doctor.network import Way
-from vathos.commands.doctor.realm_check import authority_setting, look_at_realm
+from vathos.commands.doctor.checks import Check, failed, ok, run_check, until_failed, warning
+from vathos.commands.doctor.network import Route
 from vathos.config.settings import Settings
 from vathos.errors import (
     ConfigurationError,
@@ -21,65 +21,106 @@ from vathos.errors import (
 )
 from vathos.exit_codes import Exit, status_of
 from vathos.oauth.discovery import discover
+from vathos.oauth.exchange import Answer, get
 from vathos.oauth.revocation import revoke
 from vathos.oauth.transport import Transport, ignore_netrc
-from vathos.oauth.urls import origin_of
-from vathos.tokens import Token
+from vathos.oauth.urls import origin_of, other_realm_path
+from vathos.tokens import Token, now
 
 __all__ = ["ServerChecks"]
 
 _LONGEST = 10.0
+_SKEW = 5.0
 _KEYCLOAK = "/protocol/openid-connect/token"
+_DOCUMENT = "/.well-known/openid-configuration"
 
-_MESSAGE = "put right what the message names"
+_MESSAGE = "correct what the message names"
 _FIXES = {
-    Exit.REFUSED: "get the present credentials from whoever runs the server, and put them where "
-    "the settings above say that they are kept (vathos login asks for them, and tries them)",
-    Exit.UNREACHABLE: "try again later; if it stays so, look into the server's log",
+    Exit.REFUSED: "get valid credentials from whoever runs the server, and put them where the "
+    "settings above come from (vathos login asks for them, and tries them)",
+    Exit.UNREACHABLE: "try again later; if the problem persists, see the server's log",
 }
 
 
 class ServerChecks:
-    """Looks at the servers that the settings name, at one thing after the other.
-
-    Args:
-        settings: The settings.
-    """
+    """Checks the authorization server and the API that the settings name."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._setting = "VATHOS_ISSUER" if settings.issuer else "VATHOS_TOKEN_URL"
         self._transport = Transport(verify=settings.ca_bundle or True)
+        self._endpoint = build_endpoint(settings, self._transport)
         self._timeout = min(settings.token_timeout, _LONGEST)
         self._token: Token | None = None
 
-    def run(self) -> Iterator[Finding]:
-        """Looks at the authorization server, then at the API, each as far as the way leads.
-
-        Yields:
-            What was found.
-        """
+    def run(self) -> Iterator[Check]:
+        """Checks one thing after the other; skips what depends on a failed check."""
         settings = self._settings
         authority, api = settings.authority, settings.base_url
-        reached = yield from _until_failed(Way(authority, settings, self._timeout).run())
+        reached = yield from until_failed(Route(authority, settings, self._timeout).run())
         if reached:
             yield from self._authorization_server()
         if origin_of(api) != origin_of(authority):
-            reached = yield from _until_failed(Way(api, settings, self._timeout, "API ").run())
+            reached = yield from until_failed(Route(api, settings, self._timeout, "API ").run())
         if reached:
-            yield from found("API", "check the base URL (VATHOS_BASE_URL)", self._api)
+            yield from run_check("API", "check the base URL (VATHOS_BASE_URL)", self._api)
         if self._token is not None:
             yield from self._end(self._token)
 
-    def _authorization_server(self) -> Iterator[Finding]:
-        fix = f"check the URL ({authority_setting(self._settings)})"
-        look = partial(look_at_realm, self._settings, self._transport, self._timeout)
-        if not (yield from _until_failed(found("realm", fix, look))):
+    def _authorization_server(self) -> Iterator[Check]:
+        fix = f"check the URL ({self._setting})"
+        if not (yield from until_failed(run_check("realm", fix, self._realm))):
             return
-        is_found = yield from _until_failed(found("discovery", fix, self._discovery))
+        is_found = yield from until_failed(run_check("discovery", fix, self._discovery))
         if is_found and not self._settings.missing:
             yield from self._one_token()
 
-    def _discovery(self) -> Iterator[Finding]:
+    def _realm(self) -> Iterator[Check]:
+        """Requests the path with and without `/auth`, without credentials, as one is wrong."""
+        url, started = self._settings.authority, now().wall
+        answer = self._answer(url)
+        yield _clock(answer, started)
+        other = other_realm_path(url)
+        if other is None:
+            yield self._other_server(answer)
+            return
+        status = self._answer(other).status
+        form = "with" if urlsplit(other).path.startswith("/auth/") else "without"
+        seen = f"{url} answers HTTP {answer.status}; the path {form} /auth answers HTTP {status}"
+        if answer.status == HTTPStatus.NOT_FOUND and _is_there(status):
+            yield failed("realm", seen, f"set {self._setting}={other}", Exit.CONFIGURATION)
+        else:
+            yield self._verdict(answer, seen)
+
+    def _answer(self, url: str) -> Answer:
+        document = url.rstrip("/") + _DOCUMENT if self._settings.issuer else url
+        return get(document, transport=self._transport, timeout=self._timeout)
+
+    def _other_server(self, answer: Answer) -> Check:
+        """Judges a URL that is not Keycloak's; a GET of a token endpoint may answer anything."""
+        seen = f"{self._settings.authority} answers HTTP {answer.status}"
+        if answer.status == HTTPStatus.NOT_FOUND or answer.redirected:
+            fix = f"if the token request fails too, check host and path in {self._setting}"
+            return warning("realm", f"{seen} to a GET, as some servers do", fix)
+        return self._verdict(answer, seen)
+
+    def _verdict(self, answer: Answer, seen: str) -> Check:
+        if _is_there(answer.status):
+            return ok("realm", seen)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            fix = f"check the host, path and realm name in {self._setting}"
+            return failed("realm", seen, fix, Exit.CONFIGURATION)
+        if answer.redirected:
+            return failed(
+                "realm",
+                f"{seen}, a redirect; it is not followed, as the secret would be sent along",
+                f"set {self._setting} to its final address",
+                Exit.UNSAFE,
+            )
+        fix = "the server is busy or broken; try again later, or see its log"
+        return failed("realm", seen, fix, Exit.UNREACHABLE)
+
+    def _discovery(self) -> Iterator[Check]:
         settings = self._settings
         issuer = settings.issuer or settings.token_url.removesuffix(_KEYCLOAK)
         if settings.issuer is None and issuer == settings.token_url:
@@ -89,23 +130,23 @@ class ServerChecks:
             metadata = discover(issuer, self._transport, self._timeout)
         except VathosError as error:
             if settings.issuer is not None:
-                # A document that is not there is no refusal of credentials.
+                # A missing document is not a refusal of credentials.
                 if isinstance(error, TokenResponseError) and error.refused:
                     raise ConfigurationError(str(error)) from None
                 raise
             yield ok("discovery", f"not used, and would not work: {error}")
             return
         if settings.issuer is None:
-            yield ok("discovery", f"not used; VATHOS_ISSUER={issuer} would do for the token URL")
+            detail = f"not used; VATHOS_ISSUER={issuer} would work instead of the token URL"
+            yield ok("discovery", detail)
         else:
             yield ok("discovery", f"the token endpoint of {issuer} is {metadata.token_url}")
 
-    def _one_token(self) -> Iterator[Finding]:
-        """Makes one token request, whatever the store has; the token is not kept."""
+    def _one_token(self) -> Iterator[Check]:
+        """Makes one token request, whatever the store has; the token is not stored."""
         try:
             grant = self._settings.grant().settled()
-            endpoint = build_endpoint(self._settings, self._transport)
-            token = self._token = endpoint.request(grant, self._timeout)
+            token = self._token = self._endpoint.request(grant, self._timeout)
         except VathosError as error:
             status = status_of(error) or Exit.FAILED
             yield failed("token", str(error), _FIXES.get(status, _MESSAGE), status)
@@ -115,55 +156,51 @@ class ServerChecks:
         if token.lifetime is None:
             yield warning(
                 "token",
-                f"{name} grant: the server names no lifetime{scope}",
+                f"{name} grant: the server states no lifetime{scope}",
                 "have it send expires_in; else each token is used until the API refuses it",
             )
         else:
-            yield ok("token", f"{name} grant: works for {token.lifetime:g} s{scope}")
+            yield ok("token", f"{name} grant: valid for {token.lifetime:g} s{scope}")
 
-    def _end(self, token: Token) -> Iterator[Finding]:
-        """Revokes the token: an examination leaves no login behind."""
-        endpoint = build_endpoint(self._settings, self._transport)
+    def _end(self, token: Token) -> Iterator[Check]:
+        """Revokes the token, so that no login is left at the server."""
         grant = self._settings.grant().settled()
         try:
-            revoke(endpoint, grant, token, None, self._timeout)
+            revoke(self._endpoint, grant, token, None, self._timeout)
         except VathosError as error:
             yield warning(
                 "revocation",
-                f"the token lives on until it expires: {error}",
-                "end logins at the server, as vathos logout and revoke() cannot",
+                f"the token stays valid until it expires: {error}",
+                "end logins at the server; vathos logout and revoke() cannot",
             )
         else:
-            yield ok("revocation", "the token is revoked again")
+            yield ok("revocation", "the token was revoked again")
 
-    def _api(self) -> Iterator[Finding]:
-        status = self._api_status()
-        url = self._settings.base_url
-        detail = (
-            f"{url} answers HTTP {status}{'' if self._token else ' to a request without token'}"
-        )
+    def _api(self) -> Iterator[Check]:
+        answer = self._api_answer()
+        status = answer.status
+        without = "" if self._token else " to a request without a token"
+        detail = f"{self._settings.base_url} answers HTTP {status}{without}"
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            yield failed(
-                "API", detail, "the API is busy or broken; try again later", Exit.UNREACHABLE
-            )
+            fix = "the API is busy or broken; try again later"
+            yield failed("API", detail, fix, Exit.UNREACHABLE)
         elif status == HTTPStatus.UNAUTHORIZED and self._token is not None:
             yield failed(
                 "API",
-                f"{detail} to a token that is a moment old",
+                f"{detail} to a new token",
                 "check that base URL and token URL belong together, and ask which audience and "
-                "scope the API wants (VATHOS_AUDIENCE, VATHOS_SCOPE)",
+                "scope the API requires (VATHOS_AUDIENCE, VATHOS_SCOPE)",
                 Exit.CONFIGURATION,
             )
         elif status == HTTPStatus.FORBIDDEN and self._token is not None:
-            yield warning(
-                "API", detail, "ask which scope or role it wants, if calls are refused so too"
-            )
-        elif 300 <= status < 400:  # noqa: PLR2004 - the class of redirects
-            yield warning("API", f"{detail}, a redirect", "set VATHOS_BASE_URL to where it leads")
+            fix = "if calls are refused too, ask which scope or role the API requires"
+            yield warning("API", detail, fix)
+        elif answer.redirected:
+            yield warning("API", f"{detail}, a redirect", "set VATHOS_BASE_URL to its target")
         else:
             yield ok("API", detail)
 
-    def _api_status(self) -> int:
+    def _api_answer(self) -> Answer:
         headers = {}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.access_token}"
@@ -177,16 +214,29 @@ class ServerChecks:
                 timeout=self._timeout,
                 verify=self._transport.verify,
             ) as response:
-                return response.status_code
+                return Answer(response.status_code, {}, b"")
         except requests.RequestException as error:
             kind = type(error).__name__
             raise TokenRequestError(f"the API could not be reached ({kind})") from None
 
 
-def _until_failed(findings: Iterator[Finding]) -> Generator[Finding, None, bool]:
-    """Passes findings on, and tells in the end whether none of them failed."""
-    is_fine = True
-    for finding in findings:
-        is_fine = is_fine and finding.outcome != "failed"
-        yield finding
-    return is_fine
+def _is_there(status: int) -> bool:
+    """Tells whether a path exists; a token endpoint answers 405 to a GET."""
+    return status // 100 in {2, 4} and status not in {404, 408, 429}
+
+
+def _clock(answer: Answer, started: float) -> Check:
+    """Compares the clocks, to the accuracy of whole seconds and of the time the answer took."""
+    try:
+        date = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return ok("clock", "the server does not send its time")
+    offset = date + 0.5 - (started + now().wall) / 2
+    if abs(offset) <= _SKEW:
+        return ok("clock", f"agrees with the server's within {_SKEW:g} s")
+    side = "behind" if offset > 0 else "ahead of"
+    return warning(
+        "clock",
+        f"this machine's clock is {abs(offset):.0f} s {side} the server's",
+        "synchronize it by NTP (timedatectl set-ntp true), or the server's if that one is wrong",
+    )
