@@ -421,7 +421,7 @@ def test_authorization_server_is_down(vathos: Driver) -> None:
     assert vathos("request", "x", VATHOS_SCOPE="openid").status == Exit.UNSAFE
 
 
-DOUBT = "; it may have acted on the request all the same"
+DOUBT = "; the API may have processed the request"
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_redirects_without_end(vathos: Driver) -> None:
     vathos.server.fail("api", Fault.redirect("/v1/x"), times=None)
     done = vathos("request", "x")
     host = vathos.server.api_url.removesuffix("/v1")
-    assert done == (Exit.UNREACHABLE, "", f"vathos: {host} redirects without end\n")
+    assert done == (Exit.UNREACHABLE, "", f"vathos: {host} redirects in a loop\n")
 
 
 def test_redirect_to_nowhere(vathos: Driver) -> None:
@@ -527,7 +527,7 @@ def test_certificate_that_is_not_trusted(vathos: Driver) -> None:
         done = vathos("request", "x", "--base-url", other.api_url)
         host = other.api_url.removesuffix("/v1")
     assert done.status == Exit.UNSAFE
-    assert done.err.startswith(f"vathos: TLS to {host} could not be agreed (")
+    assert done.err.startswith(f"vathos: the TLS handshake with {host} failed (")
     assert done.err.endswith(
         "the host name, this machine's clock, and the CA bundle (--ca-bundle)\n"
     )

@@ -1,4 +1,4 @@
-"""The calls of `vathos request`: made through a session, told on standard error where they fail."""
+"""The calls of `vathos request`, made through a session, and messages for those that fail."""
 
 from __future__ import annotations
 
@@ -30,35 +30,41 @@ __all__ = ["Caller", "refusal", "session_of", "shown"]
 
 log = logger("request")
 
-_TIMEOUT = 300.0
-"""Seconds without a byte before a call is given up, where no other number was chosen."""
-
-_AHEAD = 2.0
-"""Seconds that a renewal may take while the old token still works."""
-
+_TIMEOUT = 300.0  # seconds without a byte, if no --timeout is given
+_AHEAD = 2.0  # seconds that a renewal may take while the old token still works
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PHRASE = 80
 
+_UNREACHED = "{host} could not be reached"
+_UNSENT = {
+    Kind.PROXY: f"{_UNREACHED}: the proxy refused or broke the connection (HTTPS_PROXY, NO_PROXY)",
+    Kind.TLS: "the TLS handshake with {host} failed ({detail}); check "
+    "the host name, this machine's clock, and the CA bundle (--ca-bundle)",
+    Kind.NO_NAME: f"{_UNREACHED}: its name could not be resolved; check the base URL and the DNS",
+    Kind.REFUSED: f"{_UNREACHED}: {{detail}}",
+    Kind.UNREACHED: f"{_UNREACHED} within {{timeout:g}} s (--timeout)",
+    Kind.MALFORMED: "the URL, or one that the API redirects to, is malformed",
+    Kind.UNPREPARED: "the request could not be prepared: {detail}",
+}
+_UNSENT[Kind.PROXY_LOGIN] = _UNSENT[Kind.PROXY]
+_LATE = "{host} sent nothing for {timeout:g} s (--timeout)"
+_BROKEN = "the connection to {host} broke before the answer was complete"
+_LOOP = "{host} redirects in a loop"
+_DOUBT = "; the API may have processed the request"
+
+_STATUSES = {
+    Kind.TLS: Exit.UNSAFE,
+    Kind.MALFORMED: Exit.USAGE,
+    Kind.UNPREPARED: Exit.CONFIGURATION,
+}
+
 
 def session_of(settings: Settings, *, replay: bool) -> VathosSession:
-    """Builds the session for a command's calls.
-
-    Args:
-        settings: The settings.
-        replay: Whether a call that is refused with 401 is made once more.
-
-    Returns:
-        The session; its token goes to the origin of the base URL alone.
-
-    Raises:
-        ConfigurationError: If a secret cannot be read, or the chosen store cannot be opened.
-        InsecureFileError: If others can reach the store.
-        TokenResponseError: If a token that had to be renewed was refused.
-    """
+    """Builds the session for a command's calls; its token goes only to the base URL's origin."""
     kept = in_file_store(settings, settings.grant())
     if kept is not None and Wish().could_do(kept) and not Wish().is_met_by(kept):
-        # Ahead of time, as everywhere; but not in the background, where the end of this process
-        # could cut it off, and not for long, as the old one still works.
+        # Renewed ahead of time, but not in the background, where the end of this process could
+        # interrupt it, and not for long, as the old token still works.
         quickly = min(settings.token_timeout, _AHEAD)
         obtain(replace(settings, token_timeout=quickly), Wish())
     session = VathosSession(
@@ -69,19 +75,12 @@ def session_of(settings: Settings, *, replay: bool) -> VathosSession:
         policy=RenewalPolicy(stale_share=1.0, jitter=0.0),
         timeout=settings.timeout or _TIMEOUT,
     )
-    session.headers["Accept-Encoding"] = "identity"  # the body is to go out as it came
+    session.headers["Accept-Encoding"] = "identity"  # the body is passed on unchanged
     return session
 
 
 class Caller:
-    """Makes calls with one session, method and set of headers.
-
-    Args:
-        session: The session.
-        method: The method.
-        headers: Header fields to add.
-        meter: Shows how far an upload is.
-    """
+    """Makes calls with one session, one method and the same headers."""
 
     def __init__(
         self, session: VathosSession, method: str, headers: Mapping[str, str], meter: Meter
@@ -96,20 +95,7 @@ class Caller:
     def answered(
         self, url: str, query: Sequence[tuple[str, str]], body: Body
     ) -> Iterator[requests.Response]:
-        """Makes a call, and closes the answer after a block has read it.
-
-        Args:
-            url: Absolute URL.
-            query: Query parameters to add.
-            body: What to send.
-
-        Yields:
-            The answer, its body not yet read.
-
-        Raises:
-            CommandError: If there was no answer.
-            VathosError: If no token could be had.
-        """
+        """Makes a call; the block gets the answer, its body not yet read."""
         data, content_type = body
         headers = {**({"Content-Type": content_type} if content_type else {}), **self._headers}
         total = len(data) if data is not None else 0
@@ -132,62 +118,29 @@ class Caller:
 
     @contextlib.contextmanager
     def failures(self, url: str) -> Iterator[None]:
-        """Turns what may go wrong on the way to the API into a message.
-
-        Args:
-            url: What is asked for.
-
-        Yields:
-            Nothing.
-
-        Raises:
-            CommandError: If it went wrong.
-            VathosError: If no token could be had.
-        """
+        """Turns errors on the way to the API into a message; errors of tokens have their own."""
         try:
             yield
         except VathosError:
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._stop(error, str(origin_of(url))) from None
+            raise self._failure(error, origin_of(url)) from None
 
-    def _stop(self, error: BaseException, host: str) -> CommandError:
+    def _failure(self, error: BaseException, host: Origin) -> CommandError:
         kind, detail = reason(error)
-        if kind is Kind.TLS:
-            return CommandError(
-                Exit.UNSAFE,
-                f"TLS to {host} could not be agreed ({detail}); check the host name, this "
-                "machine's clock, and the CA bundle (--ca-bundle)",
-            )
-        if kind is Kind.MALFORMED:
-            return CommandError(
-                Exit.USAGE, "the URL, or one that the API redirects to, is malformed"
-            )
-        if kind is Kind.UNPREPARED:
-            return CommandError(Exit.CONFIGURATION, f"the request could not be prepared: {detail}")
+        message = _UNSENT.get(kind)
+        if message is None and isinstance(error, requests.exceptions.TooManyRedirects):
+            message = _LOOP
+        elif message is None:
+            message = _LATE if kind is Kind.LATE else _BROKEN
+            message += "" if self._method in _SAFE else _DOUBT
         # A proxy may break the connection as its own certificate is not trusted: that is unsafe.
-        status = status_of(error) or Exit.UNREACHABLE
-        return CommandError(status, self._unreachable(error, kind, detail, host))
-
-    def _unreachable(self, error: BaseException, kind: Kind, detail: str, host: str) -> str:
-        unsent = f"{host} could not be reached"
-        if kind in {Kind.PROXY, Kind.PROXY_LOGIN}:
-            return f"{unsent}: the proxy refused or broke the connection (HTTPS_PROXY, NO_PROXY)"
-        if kind is Kind.NO_NAME:
-            return f"{unsent}: its name could not be resolved; check the base URL and the DNS"
-        if kind is Kind.REFUSED:
-            return f"{unsent}: {detail}"
-        if kind is Kind.UNREACHED:
-            return f"{unsent} within {self._session.timeout:g} s (--timeout)"
-        if isinstance(error, requests.exceptions.TooManyRedirects):
-            return f"{host} redirects without end"
-        doubt = "" if self._method in _SAFE else "; it may have acted on the request all the same"
-        if kind is Kind.LATE:
-            return f"{host} sent nothing for {self._session.timeout:g} s (--timeout){doubt}"
-        return f"the connection to {host} broke before the answer was complete{doubt}"
+        status = _STATUSES.get(kind) or status_of(error) or Exit.UNREACHABLE
+        timeout = self._session.timeout
+        return CommandError(status, message.format(host=host, detail=detail, timeout=timeout))
 
     def _tell(self, response: requests.Response, **_: Any) -> None:
-        """Logs an exchange; called by `requests` for each of them."""
+        """Logs one exchange; `requests` calls it for each, redirects included."""
         request = response.request
         log.info(
             "%s %s: %d in %.0f ms",
@@ -208,30 +161,16 @@ class Caller:
 
 
 def refusal(response: requests.Response) -> str:
-    """Tells in a line that the API refused.
-
-    Args:
-        response: The answer, of 400 or more.
-
-    Returns:
-        Status and reason, and what was asked for.
-    """
-    reason = printable(response.reason or "")[:_PHRASE]
+    """Describes a refusal of the API (400 or more) in one line."""
+    phrase = printable(response.reason or "")[:_PHRASE]
     error = bearer_error(response.headers.get("WWW-Authenticate", "")) or ""
     why = f" ({error})" if error.replace("_", "").isalpha() else ""
     asked = f"{response.request.method} {shown(response.url)}"
-    return f"{asked}: HTTP {response.status_code} {reason}".rstrip() + why
+    return f"{asked}: HTTP {response.status_code} {phrase}".rstrip() + why
 
 
 def shown(url: str) -> str:
-    """Writes a URL without what may be a secret in it.
-
-    Args:
-        url: An absolute URL.
-
-    Returns:
-        The URL without query, user and fragment.
-    """
+    """Returns a URL without query, user and fragment, which may hold secrets."""
     parts = urlsplit(url)
     query = "?…" if parts.query else ""
     host = parts.netloc.rpartition("@")[2]
