@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -92,10 +91,10 @@ def test_story_is_told_in_plain_lines(played: Played) -> None:
         "ada: new token by the password grant",
         "robot: new token by client credentials",
         "the administrator revokes all access tokens",
-        "401 answered by a replay with a new token",
+        "401, then replayed with a new token",
         "the administrator logs ada out",
         "the token endpoint goes down",
-        "goes on with the old token",
+        "keeps using the old token",
         "the token endpoint is up again",
     ):
         assert any(words in line and " s   " in line for line in lines), words
@@ -132,7 +131,7 @@ def test_failed_call_gives_exit_status_1(
     assert main(["demo", "--seconds", "0.5", "--threads", "2"]) == Exit.FAILED
     out = capsys.readouterr().out
     assert out.count("ada: a call failed: HTTP 500") == 1
-    assert " x HTTP 500), 0 left without a token." in out
+    assert " x HTTP 500), 0 were sent without a token." in out
 
 
 def test_request_without_token_gives_exit_status_1(
@@ -155,7 +154,7 @@ def test_quiet_job_says_so(
     assert main(["demo", "--seconds", "0.3"]) == Exit.DONE
     out = capsys.readouterr().out
     assert "API calls" in out
-    assert out.endswith("No call failed, and none left without a token.\n")
+    assert out.endswith("No call failed, and none was sent without a token.\n")
 
 
 def test_bug_in_a_call_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +164,7 @@ def test_bug_in_a_call_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None
         raise ZeroDivisionError
 
     monkeypatch.setattr(Party, "call", call)
-    monkeypatch.setattr(demo_incidents, "_PATIENCE", 0.0)
+    monkeypatch.setattr(demo_incidents, "_LONGEST_WAIT", 0.0)
     with pytest.raises(ZeroDivisionError):
         Demo(Screen(io.StringIO()), seconds=0.1, incidents=()).run()
 
@@ -177,18 +176,11 @@ def test_odd_duration_is_a_usage_error(seconds: str, capsys: pytest.CaptureFixtu
     assert "argument --seconds" in capsys.readouterr().err
 
 
-def test_director_stops_between_incidents() -> None:
+def test_stopped_job_plays_no_further_incident() -> None:
     """An incident whose time has not come is not played after a stop."""
     played: list[Stage] = []
-    show = Demo(Screen(io.StringIO()), seconds=60, incidents=(Incident(1.0, played.append),))
-
-    def stop() -> None:
-        show._stop.set()
-
-    timer = threading.Timer(0.2, stop)
-    timer.start()
-    show.run()
-    timer.join()
+    incidents = (Incident(0.0, lambda stage: stage.stop.set()), Incident(1.0, played.append))
+    Demo(Screen(io.StringIO()), seconds=60, incidents=incidents).run()
     assert played == []
 
 
@@ -216,6 +208,7 @@ def _read_until(master: int, words: bytes) -> None:
         seen += piece
 
 
+@pytest.mark.slow
 def test_json_is_all_there_is_on_stdout() -> None:
     """With `--json` stdout is one JSON object; the story, without log lines, is on stderr."""
     with _running(

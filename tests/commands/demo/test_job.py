@@ -37,7 +37,7 @@ def party(
         (Fault.status(500), "HTTP 500"),
         (Fault.html(), "JSONDecodeError"),
         (Fault.drop_before(), "ConnectionError"),
-        (Fault.amend(username="eve"), "answered as somebody else"),
+        (Fault.amend(username="eve"), "answered as someone else"),
         (Fault.amend(body_length=1), "body cut short"),
     ],
 )
@@ -63,7 +63,7 @@ def test_failure_is_told_once_of_its_kind(
 
 
 def test_age_counts_from_the_token_request(party: Party) -> None:
-    """A token is young after it was bought, and without a token there is no age."""
+    """A token is young after it was obtained, and without a token there is no age."""
     assert party.age() == math.inf
     party.session.token = {"access_token": "a-token", "expires_at": time.time() + LIFETIME}
     assert 0 <= party.age() < 1
@@ -80,8 +80,8 @@ def test_expiry_is_the_natural_end(party: Party) -> None:
     """Tokens that were revoked before their end, or still live, did not expire."""
     now = time.time()
     for end in (now - 1, now + 1, now + LIFETIME + 1):
-        party._heard(Renewed("identity", "password", 0.1, end, in_background=False))
-    party._heard(Renewed("identity", "password", 0.1, None, in_background=False))
+        party.heard(Renewed("identity", "password", 0.1, end, in_background=False))
+    party.heard(Renewed("identity", "password", 0.1, None, in_background=False))
     party.killed()
     assert party.expiries(now + 2) == 1
     assert party.expiries(now + LIFETIME + 2) == 2

@@ -32,18 +32,18 @@ _ERROR = TokenResponseError("a long story", status=503)
         ),
         (
             ServedStale("i", 1.24),
-            "ada: goes on with the old token, good for another 1.2 s",
+            "ada: keeps using the old token, valid for another 1.2 s",
             "answer",
         ),
-        (Replayed("i", 200), "ada: 401 answered by a replay with a new token", "answer"),
+        (Replayed("i", 200), "ada: 401, then replayed with a new token", "answer"),
         (
             Replayed("i", 401),
-            "ada: 401, and the replay with another token got 401 too",
+            "ada: 401, and again 401 with a new token",
             "failure",
         ),
         (
             CredentialsRefused("i", _ERROR, 5.0),
-            "ada: credentials refused, not presented again for 5 s",
+            "ada: credentials refused, not sent again for 5 s",
             "failure",
         ),
         ("HTTP 500", "ada: a call failed: HTTP 500", "failure"),

@@ -1,9 +1,9 @@
-"""Watch a job of many API calls outlive its tokens.
+"""Watch API calls succeed while their tokens expire, are revoked, and cannot be renewed.
 
 Starts an authorization server with an API on this machine, and two sessions: a person with the
-password grant, and a service account with client credentials. Access tokens live 3 seconds, refresh
-tokens are good for one use. All access tokens are revoked, an administrator logs the person out,
-and the token endpoint goes down for a while; meanwhile several threads call the API.
+password grant, and a service account with client credentials. Access tokens live 3 seconds, and
+each refresh token can be used once. While several threads call the API, all access tokens are
+revoked, an administrator logs the person out, and the token endpoint goes down for a while.
 
 The exit status is 0 if every call succeeded and carried a token, else 1.
 """
@@ -44,13 +44,9 @@ class _Line(NamedTuple):
 
 
 class Demo:
-    """The server, the sessions, the threads that call, and the incidents they live through.
+    """The server, the sessions, the threads that call, and the incidents; shown on a screen.
 
-    Args:
-        screen: Where the story is shown.
-        seconds: How long the job lasts; longer, if the last incident is not over by then.
-        threads: How many threads call through each session.
-        incidents: What happens, in this order.
+    The job lasts so many seconds, or longer if the last incident takes longer.
     """
 
     def __init__(
@@ -66,16 +62,12 @@ class Demo:
         self._threads = threads
         self._incidents = incidents
         self._stop = threading.Event()
-        # Everything is shown by one thread, so that a broken pipe breaks nothing else.
+        # Only one thread writes to the screen, so that a broken pipe breaks nothing else.
         self._lines: queue.SimpleQueue[_Line] = queue.SimpleQueue()
         self._started = 0.0
 
     def run(self) -> Report:
-        """Runs the job to its end.
-
-        Returns:
-            The numbers.
-        """
+        """Runs the job to its end, and returns the numbers."""
         with (
             _quiet(),
             AuthorizationServer(
@@ -100,7 +92,7 @@ class Demo:
         self._screen.text(
             f"{server.username} (password grant) and {server.client_id} (client credentials) call "
             f"an API for {self._seconds:g} s,\non {self._threads} threads each; access tokens "
-            f"live {LIFETIME} s, refresh tokens are good for one use.\n"
+            f"live {LIFETIME} s, each refresh token can be used once.\n"
         )
 
     def _play(self, stage: Stage) -> None:
@@ -121,23 +113,23 @@ class Demo:
         self._show(stage)
 
     def _work(self, party: Party, share: float) -> None:
-        """Calls, at a pace that does not depend on the number of threads."""
+        """Calls the API, at a rate that does not depend on the number of threads."""
         pause = 2 * self._threads / _CALLS_PER_SECOND
         party.call()
-        # All threads make their first call at once; from then on they take turns.
+        # All threads make their first call at the same time, and then take turns.
         self._stop.wait(share * pause)
         while not self._stop.is_set():
             party.call()
             self._stop.wait(pause)
 
     def _direct(self, stage: Stage) -> None:
-        """Plays the incidents, each in its turn, and waits for the end of the job."""
+        """Plays the incidents in order, and waits for the end of the job."""
         for incident in self._incidents:
             if self._stop.wait(self._left(incident.share)):
                 return
             incident.play(stage)
         self._stop.wait(self._left(1.0))
-        calm(stage)  # so that nothing is under way when it is counted
+        calm(stage)  # so that no renewal is running when it is counted
 
     def _left(self, share: float) -> float:
         return max(self._started + share * self._seconds - time.monotonic(), 0.0)
@@ -150,7 +142,7 @@ class Demo:
         self._lines.put(_Line(time.monotonic() - self._started, text, kind))
 
     def _show(self, stage: Stage) -> None:
-        """Shows what happened in the last moment; what happened several times, once."""
+        """Shows what has happened since the last time, equal lines once."""
         time.sleep(_FRAME)
         seen: dict[tuple[str, str], list[float]] = {}
         while not self._lines.empty():
@@ -171,39 +163,28 @@ class Demo:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
+    """Adds the options of `vathos demo`."""
     parser.add_argument(
         "--seconds",
         type=_number_up_to(_LONGEST, float),
         default=12.0,
-        help="how long the job lasts (default: %(default)g); the incidents need about 5",
+        help="duration of the job (default: %(default)g); the incidents take about 5",
     )
     parser.add_argument(
         "--threads",
         type=_number_up_to(_MOST_THREADS, int),
         default=4,
-        help="threads that call through each of the two sessions (default: %(default)s)",
+        help="threads per session (default: %(default)s)",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print the final numbers as one JSON object, and the story to standard error",
+        help="print the results as one JSON object, and the events to standard error",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
+    """Runs the demo, and prints its numbers."""
     screen = Screen(sys.stderr if options.json else sys.stdout)
     report = Demo(screen, seconds=options.seconds, threads=options.threads).run()
     print(report.as_json() if options.json else f"\n{report.as_table()}")
@@ -222,7 +203,7 @@ def _number_up_to(most: float, kind: type[int] | type[float]) -> Callable[[str],
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps warnings of the package off the screen, where nobody set logging up to want them."""
+    """Hides the package's warnings, unless logging has been configured."""
     logger, handler = logging.getLogger("vathos"), logging.NullHandler()
     logger.addHandler(handler)
     try:

@@ -22,19 +22,15 @@ __all__ = ["LIFETIME", "Party"]
 LIFETIME = 3
 """Seconds that an access token of the demo lives."""
 
-# Half of the life where the default is 80 %: in between, an outage is to begin and to end.
+# Renewed after half of the life instead of 80 %, to leave time for an outage before the end.
 _POLICY = RenewalPolicy(stale_share=0.5, jitter=0.0)
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 
 
 class Party:
-    """One session, and what came of the calls made through it; `call` is safe on any thread.
+    """One session, and what happened to the calls made through it; `call` is thread-safe.
 
-    Args:
-        server: The server that gives the tokens and has the API.
-        username: Who logs in with a password; `None` for the service account.
-        hear: Called with the name of this party and each event of its session.
-        threads: How many threads will call at once.
+    It calls `hear` with its name and each event of the session, or the first failure of a kind.
     """
 
     def __init__(
@@ -52,39 +48,39 @@ class Party:
             **(server.person if username else server.service_account),
             store=MemoryStore(),
             policy=_POLICY,
-            timeout=_PATIENCE,
-            token_timeout=_PATIENCE,
-            on_event=self._heard,
+            timeout=_TIMEOUT,
+            token_timeout=_TIMEOUT,
+            on_event=self.heard,
         )
-        self.session.trust_env = False  # no proxy, no netrc: nothing leaves this machine
+        self.session.trust_env = False  # no proxy, no netrc: everything stays on this machine
         self.session.mount("http://", HTTPAdapter(pool_maxsize=threads))
         self.calls = 0
         self.longest_call = 0.0
         self.failures: Counter[str] = Counter()
         self._hear = hear
-        self._guard = threading.Lock()  # guards everything that is counted here
+        self._guard = threading.Lock()  # guards all counts below
         self._ends: list[float] = []
         self._kills: list[float] = []
 
     def call(self) -> None:
-        """Makes one API call, checks the answer and counts."""
+        """Makes one API call, checks its answer, and counts it."""
         started = time.monotonic()
         with self._guard:
             self.calls += 1
             number = self.calls
-        flaw = self._flaw(number)
+        problem = self._problem(number)
         elapsed = time.monotonic() - started
         with self._guard:
             self.longest_call = max(self.longest_call, elapsed)
-            if flaw is None:
+            if problem is None:
                 return
-            self.failures[flaw] += 1
-            is_first = self.failures[flaw] == 1
+            self.failures[problem] += 1
+            is_first = self.failures[problem] == 1
         if is_first:
-            self._hear(self.name, flaw)
+            self._hear(self.name, problem)
 
-    def _flaw(self, number: int) -> str | None:
-        """Makes a call; says in a few words what is wrong with its answer."""
+    def _problem(self, number: int) -> str | None:
+        """Makes a call, and names what is wrong with its answer, if anything is."""
         body = {"order": number, "note": "replayed whole" * 10}
         try:
             if number % 2:
@@ -97,48 +93,38 @@ class Party:
         except requests.RequestException as error:
             return type(error).__name__
         if (answer["client_id"], answer["username"]) != (self.client_id, self.username):
-            return "answered as somebody else"
+            return "answered as someone else"
         if answer["body_length"] != len(response.request.body or b""):
             return "body cut short"
         return None
 
     @property
     def stats(self) -> Stats:
-        """What the session counted."""
+        """The counters of the session."""
         return self.session.stats()
 
     def age(self) -> float:
-        """Tells how old the token at hand is.
-
-        Returns:
-            Seconds; infinite if there is none, or a revoked one that nobody has noticed yet.
-        """
+        """Returns the token's age in seconds; infinite if there is none, or a revoked one."""
         born = self.session.token.get("expires_at", -math.inf) - LIFETIME
         with self._guard:
             is_dead = bool(self._kills) and born <= self._kills[-1]
         return math.inf if is_dead else time.time() - born
 
     def killed(self) -> None:
-        """Notes that every access token of this party was revoked just now."""
+        """Notes that this party's access tokens have just been revoked."""
         with self._guard:
             self._kills.append(time.time())
 
     def expiries(self, until: float) -> int:
-        """Counts the tokens that came to their natural end.
-
-        Args:
-            until: The end of the job (Unix timestamp).
-
-        Returns:
-            How many of the tokens bought here expired by then, not counting revoked ones.
-        """
+        """Counts the tokens that expired before a moment (Unix timestamp) without being revoked."""
         with self._guard:
             return sum(
                 end <= until and not any(end - LIFETIME <= kill < end for kill in self._kills)
                 for end in self._ends
             )
 
-    def _heard(self, event: Event) -> None:
+    def heard(self, event: Event) -> None:
+        """Notes an event of the session, and passes it on."""
         if isinstance(event, Renewed) and event.expires_at is not None:
             with self._guard:
                 self._ends.append(event.expires_at)

@@ -1,4 +1,4 @@
-"""What came of the demo: numbers from the server's records and the sessions' counters."""
+"""The demo in words and numbers, from the server's records and the sessions' counters."""
 
 from __future__ import annotations
 
@@ -24,58 +24,29 @@ _GRANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The final numbers.
-
-    Attributes:
-        calls: API calls made.
-        failed: Calls without a right answer.
-        failures: How often which failure was seen.
-        api_requests: API requests that arrived at the server, replays included.
-        api_requests_refused: Those it answered with 401.
-        api_requests_without_token: Those that arrived without a token.
-        token_requests: Requests that arrived at the token endpoint.
-        token_requests_by_grant: The same by grant type.
-        renewals: Tokens bought, by the sessions' count.
-        renewal_failures: Renewals that brought no token.
-        served_stale: How many of them were covered by the old token.
-        replays: Calls sent a second time after a 401.
-        expiries: Tokens that came to their natural end.
-        refresh_tokens_rotated: Refresh tokens that the server replaced by new ones.
-        refresh_tokens_reused: Spent refresh tokens that were presented again.
-        longest_wait_seconds: The longest that a call waited for a token.
-        longest_call_seconds: The longest call from beginning to end.
-    """
+    """The final numbers; `ok` and these are the members of the JSON object."""
 
     calls: int
     failed: int
     failures: dict[str, int]
-    api_requests: int
+    api_requests: int  # as seen by the server, replays included
     api_requests_refused: int
     api_requests_without_token: int
     token_requests: int
     token_requests_by_grant: dict[str, int]
-    renewals: int
+    renewals: int  # as counted by the sessions
     renewal_failures: int
-    served_stale: int
+    served_stale: int  # failed renewals during which the old token was used
     replays: int
     expiries: int
     refresh_tokens_rotated: int
-    refresh_tokens_reused: int
+    refresh_tokens_reused: int  # used refresh tokens that were sent again
     longest_wait_seconds: float
     longest_call_seconds: float
 
     @classmethod
     def of(cls, server: AuthorizationServer, parties: Sequence[Party], until: float) -> Report:
-        """Collects the numbers.
-
-        Args:
-            server: The server, as the source of everything that it can know.
-            parties: The sessions and their calls.
-            until: The end of the job (Unix timestamp).
-
-        Returns:
-            The report.
-        """
+        """Collects the numbers, at the end of the job (`until`, a Unix timestamp)."""
         stats = [party.stats for party in parties]
         failures = sum((party.failures for party in parties), Counter[str]())
         refreshes = [
@@ -105,23 +76,15 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every call succeeded and none left without a token."""
+        """Whether every call succeeded, and none was sent without a token."""
         return self.calls > 0 and not self.failed and not self.api_requests_without_token
 
     def as_json(self) -> str:
-        """Writes the numbers for programs.
-
-        Returns:
-            One JSON object on one line.
-        """
+        """Returns one JSON object on one line."""
         return json.dumps({"ok": self.ok, **asdict(self)})
 
     def as_table(self) -> str:
-        """Writes the numbers for people.
-
-        Returns:
-            A table, and a sentence.
-        """
+        """Returns a table, followed by the verdict."""
         rows: list[tuple[str, int]] = [
             ("API calls", self.calls),
             ("  failed", self.failed),
@@ -132,11 +95,11 @@ class Report:
             *((f"  {grant}", count) for grant, count in self.token_requests_by_grant.items()),
             ("Tokens renewed", self.renewals),
             ("  renewals that failed", self.renewal_failures),
-            ("  covered by the old token", self.served_stale),
+            ("  old token used instead", self.served_stale),
             ("Calls replayed after a 401", self.replays),
-            ("Expiries lived through", self.expiries),
+            ("Tokens that expired", self.expiries),
             ("Refresh tokens rotated", self.refresh_tokens_rotated),
-            ("  reused by mistake", self.refresh_tokens_reused),
+            ("  sent again by mistake", self.refresh_tokens_reused),
             ("Longest wait for a token (ms)", math.ceil(self.longest_wait_seconds * 1000)),
             ("Longest call (ms)", math.ceil(self.longest_call_seconds * 1000)),
         ]
@@ -144,16 +107,12 @@ class Report:
         return "\n".join([*lines, "", self.verdict()])
 
     def verdict(self) -> str:
-        """Says in a sentence what came of it.
-
-        Returns:
-            The sentence.
-        """
+        """Returns a sentence that says whether all went well."""
         if self.ok:
-            return "No call failed, and none left without a token."
+            return "No call failed, and none was sent without a token."
         reasons = ", ".join(f"{count} x {reason}" for reason, count in self.failures.items())
         without = self.api_requests_without_token
-        return f"{self.failed} calls failed ({reasons}), {without} left without a token."
+        return f"{self.failed} calls failed ({reasons}), {without} were sent without a token."
 
 
 def in_words(name: str, event: Event | str) -> tuple[str, str]:
@@ -167,20 +126,20 @@ def in_words(name: str, event: Event | str) -> tuple[str, str]:
             return f"{name}: no new token ({_reason(event.error)})", ""
         case ServedStale():
             left = f"{event.seconds_left:.1f} s"
-            return f"{name}: goes on with the old token, good for another {left}", "answer"
+            return f"{name}: keeps using the old token, valid for another {left}", "answer"
         case Replayed(status=401):
-            return f"{name}: 401, and the replay with another token got 401 too", "failure"
+            return f"{name}: 401, and again 401 with a new token", "failure"
         case Replayed():
-            return f"{name}: 401 answered by a replay with a new token", "answer"
+            return f"{name}: 401, then replayed with a new token", "answer"
         case CredentialsRefused():
             pause = f"{event.retry_in:.0f} s"
-            return f"{name}: credentials refused, not presented again for {pause}", "failure"
+            return f"{name}: credentials refused, not sent again for {pause}", "failure"
         case _:
             return f"{name}: a call failed: {event}", "failure"
 
 
 def _reason(error: VathosError) -> str:
-    """Names an error in a few words; its message may be long."""
+    """Names an error briefly, as its message may be long."""
     if isinstance(error, TokenResponseError):
         return f"HTTP {error.status}"
     return type(error).__name__
