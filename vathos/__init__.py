@@ -1,4 +1,4 @@
-"""A `requests` session that always has a valid OAuth 2.0 access token."""
+"""Token-caching session manager: a `requests` session that always has a valid access token."""
 
 from __future__ import annotations
 
