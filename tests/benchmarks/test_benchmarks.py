@@ -42,6 +42,7 @@ def _insecure(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_benchmark_reports(name: str) -> None:
     """Each benchmark measures, has a row for everyone who was asked for, and writes Markdown."""
@@ -55,6 +56,7 @@ def test_benchmark_reports(name: str) -> None:
         assert [row[0] for row in result.table.rows] == [CONTENDERS[key].title for key in SOME]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", able("loopback", CONTENDERS))
 @pytest.mark.parametrize("null", [False, True])
 def test_contender_calls_with_a_token(key: str, null: bool) -> None:

@@ -117,14 +117,17 @@ def check_ordeal(report: Any, server: AuthorizationServer) -> None:
     assert server.count() > 2
 
 
-def test_fault_24_redis_restarts_and_is_spoilt(redis: RedisServer) -> None:
+@pytest.mark.slow
+@pytest.mark.fault(24)
+def test_redis_restarts_and_is_spoilt(redis: RedisServer) -> None:
     """Stopped, restarted, filled with garbage: no call fails."""
     steps = [(2.0, redis.stop), (1.5, redis.start), (1.5, lambda: spoil(redis)), (1.0, list)]
     check_ordeal(*ordeal(redis, steps))
 
 
 @pytest.mark.slow
-def test_fault_24_redis_stops_for_ten_seconds_is_spoilt_and_slow(redis: RedisServer) -> None:
+@pytest.mark.fault(24)
+def test_redis_stops_for_ten_seconds_is_spoilt_and_slow(redis: RedisServer) -> None:
     """Stopped for 10 s, restarted, filled with garbage, then 2 s per answer: no call fails."""
     steps: list[tuple[float, Callable[[], object]]] = [
         (5.0, redis.stop),
@@ -166,6 +169,7 @@ def fleet_of_workers(
         return [each - times[0] for each in times]
 
 
+@pytest.mark.slow
 def test_forty_workers_buy_a_token_for_each_lifetime(redis: RedisServer) -> None:
     """40 simulated workers on one Redis over 3 lifetimes need at most 6 tokens."""
     bought = fleet_of_workers(redis, 40, 3, 2.0)

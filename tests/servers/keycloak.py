@@ -41,26 +41,6 @@ class Keycloak:
         self.base = f"http://127.0.0.1:{self._process.port}/auth"
         self.realm = Realm(self.base)
 
-    @property
-    def realm_url(self) -> str:
-        """Address of the realm."""
-        return self.realm.url
-
-    @property
-    def issuer(self) -> str:
-        """The `iss` of every token: the address of the realm, as the client wrote it."""
-        return self.realm.issuer
-
-    @property
-    def token_url(self) -> str:
-        """Address of the realm's token endpoint."""
-        return self.realm.token_url
-
-    @property
-    def log(self) -> Path:
-        """File with everything the server printed."""
-        return self._process.log
-
     def start(self) -> None:
         """Starts the server and returns when it is ready."""
         if self._empty:

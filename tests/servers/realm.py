@@ -5,7 +5,6 @@ Plain `requests` against the admin REST API, so that this witness shares no code
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +23,6 @@ OTHER_USERNAME, OTHER_PASSWORD = "grace", "grace-password"
 SERVICE_ACCOUNT = f"service-account-{CLIENT_ID}"
 
 SECRETS = {CLIENT_ID: CLIENT_SECRET, RESOURCE_ID: RESOURCE_SECRET}
-PASSWORDS = {USERNAME: PASSWORD, OTHER_USERNAME: OTHER_PASSWORD}
 TOKEN_EVENTS = ("LOGIN", "CLIENT_LOGIN", "REFRESH_TOKEN")
 EVENTS_AT_MOST = 10_000
 
@@ -50,7 +48,6 @@ class Realm:
         self.keys_url = f"{protocol}/certs"
         self._admin = AdminApi(base, NAME)
         self._keys = SigningKeys(self._admin)
-        self._changed_passwords: set[str] = set()
 
     def close(self) -> None:
         """Closes the connections to the server."""
@@ -59,11 +56,8 @@ class Realm:
     def reset(self) -> None:
         """Makes the realm what the import made it, whatever the last test did; forgets events."""
         self._keys.restore()
-        for username in (*PASSWORDS, SERVICE_ACCOUNT):
+        for username in (USERNAME, OTHER_USERNAME, SERVICE_ACCOUNT):
             self.enable_user(username)
-        # A password costs Keycloak a tenth of a second: set only those that were changed.
-        for username in tuple(self._changed_passwords):
-            self.set_password(username, PASSWORDS[username])
         for client_id, secret in SECRETS.items():
             self.set_secret(client_id, secret)
         self._admin.call("DELETE", "/attack-detection/brute-force/users")
@@ -115,16 +109,6 @@ class Realm:
         """Enables a person again."""
         self._change_user(username, enabled=True)
 
-    def set_password(self, username: str, password: str) -> None:
-        """Gives a person another password; the sessions live on."""
-        value = {"type": "password", "value": password, "temporary": False}
-        path = f"/users/{self._user_id(username)}/reset-password"
-        self._admin.call("PUT", path, json=value)
-        if password == PASSWORDS[username]:
-            self._changed_passwords.discard(username)
-        else:
-            self._changed_passwords.add(username)
-
     def lock_status(self, username: str) -> dict[str, Any]:
         """Returns what brute-force protection knows of a person, such as `disabled`.
 
@@ -140,11 +124,6 @@ class Realm:
         self._admin.call("DELETE", path)
 
     # Clients
-
-    def client_session_count(self, client_id: str) -> int:
-        """Returns how many sessions of people use a client."""
-        path = f"/clients/{self._client_uuid(client_id)}/session-count"
-        return int(self._admin.get(path)["count"])
 
     def set_secret(self, client_id: str, secret: str) -> None:
         """Gives a client a secret of our choice; its tokens and sessions live on."""
@@ -167,11 +146,6 @@ class Realm:
         """Revokes an access token, or with a refresh token its whole session (RFC 7009)."""
         form = {"token": token, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         requests.post(self.revocation_url, data=form, timeout=TIMEOUT).raise_for_status()
-
-    def push_not_before(self) -> None:
-        """Makes every token void that was issued before this second, refresh tokens included."""
-        self._admin.call("PUT", "", json={"notBefore": int(time.time())})
-        self._admin.call("POST", "/push-revocation")
 
     def rotate_realm_key(self) -> None:
         """Signs access tokens with a new key; the old one still verifies."""

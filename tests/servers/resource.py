@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import socket
 import threading
-from collections import Counter, deque
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -16,8 +15,6 @@ import requests
 
 from tests.servers.realm import NAME, Realm
 from tests.servers.verification import Introspection, Verifier
-
-TOKENS_KEPT = 1_000
 
 
 class ProtectedResource:
@@ -37,9 +34,8 @@ class ProtectedResource:
         """
         self._verifier = verifier or Introspection(realm)
         self._lock = threading.Lock()
-        self._answers: Counter[int] = Counter()  # guarded by _lock, as the two below
+        self._answers: Counter[int] = Counter()  # guarded by _lock, as the one below
         self._without_token = 0
-        self._token_hashes: deque[str] = deque(maxlen=TOKENS_KEPT)
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
@@ -72,12 +68,6 @@ class ProtectedResource:
         with self._lock:
             return self._without_token
 
-    @property
-    def token_hashes(self) -> list[str]:
-        """The tokens of the last requests, the oldest first, as `hash_of` shows them."""
-        with self._lock:
-            return list(self._token_hashes)
-
     def judge(self, authorization: str | None) -> tuple[int, dict[str, Any], str | None]:
         """Decides about one request and counts it.
 
@@ -89,10 +79,7 @@ class ProtectedResource:
         status, body, challenge = self._judge_token(token)
         with self._lock:
             self._answers[status] += 1
-            if token:
-                self._token_hashes.append(hash_of(token))
-            else:
-                self._without_token += 1
+            self._without_token += not token
         return status, body, challenge
 
     def _judge_token(self, token: str) -> tuple[int, dict[str, Any], str | None]:
@@ -111,11 +98,6 @@ class ProtectedResource:
             "client_id": claims["azp"],
         }
         return 200, who, None
-
-
-def hash_of(token: str) -> str:
-    """Returns what the resource remembers of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class _Server(ThreadingHTTPServer):

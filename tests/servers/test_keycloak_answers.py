@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tests.servers.grants import ADA, CLIENT, ROBOT, ask, claims, refresh, token
-from tests.servers.realm import LIFESPAN, SERVICE_ACCOUNT, USERNAME, Realm
+from tests.helpers import wait_for
+from tests.servers.grants import ADA, CLIENT, GRACE, ROBOT, ask, claims, refresh, token
+from tests.servers.realm import LIFESPAN, OTHER_USERNAME, SERVICE_ACCOUNT, USERNAME, Realm
 
 NO_CLIENT = "Invalid client or Invalid client credentials"
 ANSWER = {
@@ -127,6 +128,26 @@ def test_field_left_out(
     """A missing user name is a 401, a missing password a wrong one."""
     sent = {name: value for name, value in form.items() if name != left_out}
     assert refusal(ask(realm, sent)) == expected
+
+
+def test_two_quick_wrong_passwords_lock(realm: Realm) -> None:
+    """Two failures within a second lock a person; the right password is then called wrong."""
+    for _ in range(2):
+        ask(realm, GRACE, password="wrong")
+    # Failures are counted late.
+    wait_for(lambda: realm.lock_status(OTHER_USERNAME)["disabled"])
+    refused = ask(realm, GRACE)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    assert refused.json()["error_description"] == "Invalid user credentials"
+    realm.clear_lock(OTHER_USERNAME)
+    assert ask(realm, GRACE).status_code == 200
+
+
+def test_one_wrong_password_does_not_lock(realm: Realm) -> None:
+    """The right password after one failure is good and clears the count."""
+    ask(realm, GRACE, password="wrong")
+    assert ask(realm, GRACE).status_code == 200
+    assert realm.lock_status(OTHER_USERNAME)["numFailures"] == 0
 
 
 def test_disabled_person(realm: Realm) -> None:

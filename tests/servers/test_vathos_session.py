@@ -46,7 +46,7 @@ def wait_until_expired(session: VathosSession) -> None:
     assert session._source is not None
     token = session._source.current
     assert token is not None
-    wait_for(lambda: token.seconds_left(now()) <= 0, 10)
+    wait_for(lambda: token.seconds_left(now()) <= 0)
 
 
 # --- each case once -----------------------------------------------------------------------------
@@ -212,6 +212,7 @@ def test_rotated_realm_key_is_not_noticed(realm: Realm) -> None:
 # --- restarts, and a long job -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", [False, True])
 def test_restart_of_keycloak_fails_no_call(
     keycloak: Keycloak, realm: Realm, resource: ProtectedResource, empty: bool
@@ -228,6 +229,7 @@ def test_restart_of_keycloak_fails_no_call(
     assert resource.answers.get(401, 0) == (2 if empty else 0)
 
 
+@pytest.mark.slow
 def test_thousand_calls_per_grant_over_ten_lifetimes(
     realm: Realm, resource: ProtectedResource
 ) -> None:
