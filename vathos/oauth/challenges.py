@@ -1,4 +1,4 @@
-"""Reads the `WWW-Authenticate` header of a refusal (RFC 9110 §11.6.1, RFC 6750 §3)."""
+"""Reads `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3); short, as one thought of its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ _PART = re.compile(rf'({_NAME})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)|({_NAME})')
 
 
 def bearer_error(header: str) -> str | None:
-    """Finds the error code of the Bearer challenge.
-
-    Args:
-        header: Value of the header; several challenges may stand in it.
-
-    Returns:
-        `invalid_token`, `insufficient_scope`, … or `None` if there is no such code.
-    """
+    """Returns the error code of the Bearer challenge, such as `insufficient_scope`, or `None`."""
     for scheme, name, value in _parameters(header):
         if scheme == "bearer" and name == "error":
             return value
@@ -27,7 +20,7 @@ def bearer_error(header: str) -> str | None:
 
 
 def _parameters(header: str) -> Iterator[tuple[str, str, str]]:
-    """Yields scheme, parameter and value; commas may stand inside quotes."""
+    """Yields scheme, parameter and value; there may be commas inside quotes."""
     scheme = ""
     for match in _PART.finditer(header):
         name, value, word = match.groups()

@@ -1,8 +1,8 @@
 """One HTTP exchange with the token endpoint, under a deadline that holds.
 
-The timeouts of `requests` bound each read, not the exchange: a server that drips a byte a second
-keeps a caller for ever. Here the exchange runs on a thread of its own, the caller waits until the
-deadline, and then the socket is cut, which ends the thread.
+The timeouts of `requests` are for each read, not for the exchange: a server that sends one byte a
+second could hold a caller for ever. Here the exchange runs on a thread of its own. The caller waits
+until the deadline; then the socket is cut, which ends the thread.
 """
 
 from __future__ import annotations
@@ -57,40 +57,15 @@ def post(
     transport: Transport,
     timeout: float,
 ) -> Answer:
-    """Posts a form and reads the answer; follows no redirect and retries nothing.
+    """Posts a form and returns the answer, whatever its status; follows no redirect, never retries.
 
-    Args:
-        url: Where to.
-        form: Form fields.
-        headers: Further header fields.
-        transport: TLS, certificate and proxy settings.
-        timeout: Seconds for the whole exchange, name resolution and body included.
-
-    Returns:
-        The answer, whatever its status.
-
-    Raises:
-        TokenRequestError: If there is none.
-        ConfigurationError: If the transport settings cannot be used.
+    The timeout, in seconds, is for all of it: name resolution, connection and body.
     """
     return _exchanged(url, form, headers, transport, timeout)
 
 
 def get(url: str, *, transport: Transport, timeout: float) -> Answer:
-    """Gets a document of the authorization server; follows no redirect and retries nothing.
-
-    Args:
-        url: Where it is.
-        transport: TLS, certificate and proxy settings.
-        timeout: Seconds for the whole exchange, name resolution and body included.
-
-    Returns:
-        The answer, whatever its status.
-
-    Raises:
-        TokenRequestError: If there is none.
-        ConfigurationError: If the transport settings cannot be used.
-    """
+    """Gets a document of the authorization server, under the rules of `post`."""
     return _exchanged(url, None, {}, transport, timeout)
 
 
@@ -127,7 +102,7 @@ def _exchanged(
 
 
 class _Wire(HTTPAdapter):
-    """Remembers the sockets it opens, so that they can be cut from another thread."""
+    """Keeps the sockets it opens, so that another thread can cut them."""
 
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
@@ -171,7 +146,7 @@ class _Wire(HTTPAdapter):
         return sock
 
     def cut(self) -> None:
-        """Shuts every socket down; whoever reads from one gets an end or an error at once."""
+        """Shuts every socket down, which ends each read from one at once."""
         self._is_cut = True
         for sock in self._sockets:
             with contextlib.suppress(OSError, ValueError):
@@ -209,7 +184,7 @@ def _send(
 
 
 def _chunks(raw: Any) -> Iterator[bytes]:
-    """Reads the body as it is on the wire, and no more of it than an honest answer has."""
+    """Yields the body as it is on the wire, up to one byte more than `MAX_BODY`."""
     size = 0
     while size <= MAX_BODY and (chunk := raw.read(MAX_BODY + 1 - size, decode_content=False)):
         size += len(chunk)

@@ -1,7 +1,7 @@
 """The identity of a token: one key, computed in one place, for store, lock and single flight.
 
-It covers everything that changes which token the server would give, and it is bound to the secrets:
-whoever has the wrong password never finds the token that the right one bought.
+It covers everything that decides which token the server gives, and the secrets too: with a wrong
+password nobody finds the token that was obtained with the right one.
 """
 
 from __future__ import annotations
@@ -17,72 +17,50 @@ from vathos.system.forks import ForkSafeLock
 
 __all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
 
-# Known to this process only, so that a key that leaks tells nothing about the secrets in it.
+# Known to this process only, so that a key that leaks says nothing about the secrets in it.
 _PROCESS_SALT = os.urandom(32)
 
 
 @dataclass(frozen=True, slots=True)
 class SharedKeys:
-    """What stands for an identity outside of this process; the same in every process and machine.
+    """The names of an identity for stores, the same in every process and on every machine.
 
-    Both come from all parts, secrets included, through scrypt (RFC 7914): whoever reads a store
-    can test a guessed secret only slowly, and whoever has another secret finds nothing.
-
-    Attributes:
-        name: Names the entry: the public name, and a hash of all parts.
-        sealing: 32 bytes to encrypt with; they cannot be computed from the name.
+    Both are derived from all parts, secrets included, through scrypt (RFC 7914), so that whoever
+    reads a store can test guessed secrets only slowly.
     """
 
-    name: str
-    sealing: bytes = field(repr=False)
+    name: str  # of the entry: the public name, and a hash of all parts
+    sealing: bytes = field(repr=False)  # 32 bytes to encrypt with; they do not follow from the name
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose token it is.
+    """Whose token it is."""
 
-    Attributes:
-        name: Short hash of the public parts; safe to log, the same in every process.
-        key: Hash of all parts, secrets included, under a salt of this process; for memory only.
-    """
-
-    name: str
-    key: str = field(repr=False)
+    name: str  # short hash of the public parts; safe to log, the same in every process
+    key: str = field(repr=False)  # hash of all parts, salted by this process; for memory only
     _public: tuple[str, ...] = field(default=(), repr=False, compare=False)
     _secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def shared(self) -> SharedKeys:
-        """What stands for this identity in a store that others can read.
-
-        It takes about 0.1 s and 32 MiB to compute, once in a process.
-        """
+        """Its names in a store that others can read; computed once, in 0.1 s and 32 MiB."""
         return _stretched.keys_of(self)
 
     def fingerprint(self, key: bytes) -> str:
-        """Computes a quick hash of all parts, secrets included.
+        """Returns a quick hash of all parts, secrets included.
 
-        Args:
-            key: Whoever knows it can test guessed secrets quickly, so it must be kept as safe as
-                they are.
-
-        Returns:
-            A hexadecimal hash.
+        Whoever knows the key can test guessed secrets quickly, so keep it as safe as they are.
         """
         parts = [*self._public, *(secret.reveal() for secret in self._secrets)]
         return hashlib.blake2b(_framed(parts), key=key, digest_size=16).hexdigest()
 
 
 def identity_of(token_url: str, grant: Grant) -> Identity:
-    """Computes the identity of the token that a grant buys.
+    """Computes the identity of the token that a grant obtains.
 
-    Args:
-        token_url: URL of the token endpoint.
-        grant: The grant that buys the token.
-
-    Returns:
-        The identity. Any other token URL, client, grant type, user, scope set, audience, extra
-        parameter or secret gives another one.
+    Any other token URL, client, grant type, user, scope set, audience, extra parameter or secret
+    gives another one.
     """
     public = _public(token_url, grant)
     secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
@@ -92,7 +70,7 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
 
 
 class _Stretched:
-    """Computes shared keys once, as that is slow by intention."""
+    """Computes shared keys once, as that is slow on purpose."""
 
     def __init__(self) -> None:
         self._keys: Bounded[str, SharedKeys] = Bounded()
@@ -125,20 +103,11 @@ def _stretch(identity: Identity) -> SharedKeys:
 
 
 class Credentials:
-    """A grant whose secrets may change, and the identity that changes with them.
-
-    Args:
-        token_url: URL of the token endpoint.
-        grant: The grant; its secrets may be callables.
-
-    Attributes:
-        original: The grant as it was given.
-        name: The public name of the identity, which no secret takes part in.
-    """
+    """A grant whose secrets may change, and the identity that changes with them."""
 
     def __init__(self, token_url: str, grant: Grant) -> None:
         self._token_url = token_url
-        self.original = grant
+        self.original = grant  # as it was given; its secrets may be callables
         self.name = _name(_public(token_url, grant))
         self._read: tuple[Grant, Identity] | None = None
 
@@ -158,14 +127,7 @@ class Credentials:
         return (self._read or self.read())[1]
 
     def read(self) -> tuple[Grant, Identity]:
-        """Reads the secrets anew.
-
-        Returns:
-            The grant, and another identity if a secret has changed.
-
-        Raises:
-            ConfigurationError: If a secret cannot be read.
-        """
+        """Reads the secrets anew; returns the grant, and another identity if one has changed."""
         grant = self.original.settled()
         if self._read is None or grant != self._read[0]:
             self._read = grant, identity_of(self._token_url, grant)

@@ -1,7 +1,4 @@
-"""How servers are reached: settings that API requests and token requests share, and no netrc.
-
-Of few lines, as the session class imports it and should load nothing else for it.
-"""
+"""How servers are reached, without netrc; short, as the session class must import little."""
 
 from __future__ import annotations
 
