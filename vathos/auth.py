@@ -1,4 +1,4 @@
-"""Attaches the token to a request, and replays one refused request once (RFC 6750 §2.1, §3.1)."""
+"""Attaches the token to a request, and retries once after a 401 (RFC 6750 §2.1, §3.1)."""
 
 from __future__ import annotations
 
@@ -28,26 +28,31 @@ log = logger("auth")
 
 _UNAUTHORIZED = 401
 
+# An attribute of a prepared request, set by `mark_decided` and read by `is_decided`: its
+# authentication was decided before, by an `auth` of its own or at a redirect, and `BearerAuth`
+# leaves it as it is. Copies of the request do not have it.
+_DECIDED = "_vathos_decided"
+
 
 class BearerAuth(AuthBase):
     """Puts `Authorization: Bearer …` on requests, in a session or as `auth=` of a single one.
 
-    A request that the API refuses with 401 is sent once more with another token, if its body can be
-    sent again. An API that refuses the other token too costs no further renewal for a pause that
-    grows from 5 s to 5 min.
+    If the API answers 401, the request is retried once with another token, unless its body cannot
+    be sent again. If the API refuses the other token too, no 401 forces another renewal for 5 s,
+    and then for longer each time, up to 5 min.
 
-    A URL that is not one of HTTP, for which somebody mounted an adapter, gets no token.
+    A URL that is not HTTP, for which somebody mounted an adapter, gets no token.
 
-    With a bare `requests.get(url, auth=…)`, `requests` itself may put credentials of a netrc file
-    in place of the token when it follows a redirect; a `VathosSession` does not let it.
+    With a bare `requests.get(url, auth=…)`, `requests` itself may use the credentials of a netrc
+    file instead of the token when it follows a redirect; a `VathosSession` prevents that.
 
     Args:
         source: Where tokens come from.
-        origins: URLs whose origins (scheme, host, port) may get the token; other requests go out
+        origins: URLs whose origins (scheme, host, port) may get the token; other requests are sent
             without it. `None` for all.
         clock: Reads the present moment.
-        events: Who hears of replays.
-        replay: Whether a refused request is sent once more; else its 401 is handed back.
+        events: Counts retries and passes them on as events.
+        replay: Whether a refused request is retried; else the caller gets the 401.
     """
 
     def __init__(
@@ -75,9 +80,11 @@ class BearerAuth(AuthBase):
             The same request.
 
         Raises:
-            InsecureTransportError: If the token would travel over plain http to another machine.
-            VathosError: If no token can be had.
+            InsecureTransportError: If the token would be sent over plain http to another machine.
+            VathosError: If no token can be obtained.
         """
+        if is_decided(request):
+            return request
         if request.hooks["response"]:
             detach(request)
         origin = receiver_of(request.url or "")
@@ -89,14 +96,35 @@ class BearerAuth(AuthBase):
         _require_secure(origin)
         token = self.source.token()
         _attach(request, token)
-        # In front, so that the caller's own hooks see the answer that counts; and in a list of its
-        # own, as copies of a request share theirs.
+        # First, so that the caller's own hooks see the final answer; and in a new list, as copies
+        # of a request share theirs.
         hooks = [_Replay(self, token), *request.hooks["response"]]
         request.hooks = {**request.hooks, "response": hooks}
         return request
 
     def __repr__(self) -> str:
         return f"BearerAuth({self.source!r})"
+
+
+def mark_decided(request: requests.PreparedRequest) -> None:
+    """Marks a request that `BearerAuth` must leave as it is.
+
+    Args:
+        request: A prepared request with an `auth` of its own, or one that must not get the token.
+    """
+    setattr(request, _DECIDED, True)
+
+
+def is_decided(request: requests.PreparedRequest) -> bool:
+    """Tells whether `BearerAuth` must leave a request as it is.
+
+    Args:
+        request: A prepared request.
+
+    Returns:
+        `True` if `mark_decided` has marked it.
+    """
+    return getattr(request, _DECIDED, False)
 
 
 def attached(request: requests.PreparedRequest) -> bool:
@@ -112,10 +140,10 @@ def attached(request: requests.PreparedRequest) -> bool:
 
 
 def detach(request: requests.PreparedRequest) -> None:
-    """Takes our token and our hook off a request; leaves what others put there.
+    """Removes our token and our hook from a request; leaves those of others.
 
     Args:
-        request: The prepared request; its hooks are replaced, as copies of it share them.
+        request: The prepared request; it gets a new list of hooks, as copies of it share theirs.
     """
     ours = [hook for hook in request.hooks["response"] if isinstance(hook, _Replay)]
     if ours:

@@ -1,4 +1,4 @@
-"""The session: a `requests.Session` whose requests always carry a token that works."""
+"""The session: a `requests.Session` that sends a valid access token with every request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests_oauthlib import OAuth2Session
 
-from vathos.dropin.oauth2_session import Shared, SourcedSession
+from vathos.dropin.fast_session import FastSession
+from vathos.dropin.oauth2_session import SessionLink, SourcedSession
 from vathos.oauth.transport import ignore_netrc
 from vathos.oauth.urls import is_absolute, join
 from vathos.system.forks import renew_after_fork
@@ -23,62 +24,63 @@ if TYPE_CHECKING:
 
 __all__ = ["VathosSession"]
 
-_DECIDED = "_vathos_decided"
-
-# Parameters that only a plain OAuth2Session takes; with one of them the parent's ways are used.
+# Parameters of OAuth2Session alone: with one of them the session is a plain OAuth2Session.
 _PLAIN = frozenset(
     {"client", "auto_refresh_url", "auto_refresh_kwargs", "redirect_uri", "state", "pkce"}
 )
 
 
-class VathosSession(SourcedSession):
+class VathosSession(FastSession, SourcedSession):
     """A `requests.Session` that attaches a valid access token to every request.
 
-    With user name and password it uses the password grant (RFC 6749 §4.3), else client credentials
-    (§4.4). What is not given is read from `VATHOS_CLIENT_ID`, `VATHOS_CLIENT_SECRET`,
-    `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and `VATHOS_BASE_URL`. With `_FILE`
-    behind the name of a secret the variable names a file, which is read at each renewal.
+    With a user name and a password it uses the password grant (RFC 6749 §4.3), else client
+    credentials (§4.4). What you do not pass is read from `VATHOS_CLIENT_ID`,
+    `VATHOS_CLIENT_SECRET`, `VATHOS_USERNAME`, `VATHOS_PASSWORD`, `VATHOS_TOKEN_URL` and
+    `VATHOS_BASE_URL`. With `_FILE` at the end of its name, the variable of a secret names a file,
+    which is read at each renewal.
 
-    Nothing is fetched before the first request; if a credential is missing, that request raises
-    `ConfigurationError`.
+    No token is requested before the first API request. If a credential is missing, that request
+    raises `ConfigurationError`.
 
-    It may be used from many threads, and pickled (the pickle holds the secrets and the token).
-    An `auth=` given to a single request wins over the token, which is then not sent.
+    A session may be used from many threads. It may be pickled; the pickle holds the secrets and the
+    token. A request with an `auth=` of its own is sent with that, and without the token.
 
-    Built with `client=`, `redirect_uri=` or another parameter that only `OAuth2Session` has, it is
-    a plain `OAuth2Session`.
+    With `client=`, `redirect_uri=` or another parameter that only `OAuth2Session` has, the session
+    is a plain `OAuth2Session`.
 
     Args:
         client_id: Client identifier.
-        client_secret: Client secret, or a callable that reads it at each renewal.
-        username: User name of a natural person, or `None` for a service account.
-        password: The person's password, or a callable that reads it at each renewal.
-        base_url: Base URL of the API, below which relative paths go; by default
+        client_secret: Client secret, or a function that returns it; called at each renewal.
+        username: User name of a person, or `None` for a service account.
+        password: The person's password, or a function that returns it; called at each renewal.
+        base_url: Base URL of the API, to which relative paths are added; by default
             `https://api.vathos.net/v1`.
         token_url: URL of the token endpoint.
-        scope: Scope to ask for, text or names; the server's default if left out.
-        audience: Audience to ask for, where the server wants it.
-        store: Where tokens are kept, a store or its URL (`file:`, `keyring:`, `redis://…`); by
-            default `VATHOS_TOKEN_STORE`, else this process's memory, shared by all its sessions.
+        scope: Scope to ask for, as text or as names; by default the server decides.
+        audience: Audience to ask for, if the server wants it.
+        store: Where tokens are kept: a store or its URL (`file:`, `keyring:`, `redis://…`). By
+            default `VATHOS_TOKEN_STORE`, else the memory of this process, which all its sessions
+            share.
         origins: URLs whose origins may get the token, or `"*"` for all. By default the origin of
-            the base URL if that was given, else all.
-        timeout: Seconds for API requests that name no timeout themselves, as `requests` takes
-            them; `None` waits for ever, as `requests` does.
-        token_timeout: Seconds a request waits for a token at most; 30 by default.
+            the base URL if you passed one, else all.
+        timeout: Seconds for API requests that pass no timeout themselves, in any form `requests`
+            takes; `None` waits for ever, as `requests` does.
+        token_timeout: Seconds that a request waits for a token at most; 30 by default.
         policy: When a token is renewed.
         client_authentication: `client_secret_post` (the default) or `client_secret_basic` (RFC 6749
             §2.3.1).
-        token_parameters: Extra fields for the token request, repeated at each renewal.
-        token_updater: Called with the token dictionary after each renewal this session made.
-        on_event: Called with each event of `vathos.events`, in the thread where it happens; what it
-            raises is logged and ignored.
-        keep_warm: Whether the token is renewed also while no request comes, from the first request
-            until `close`.
-        profile: Name of a profile; by default `VATHOS_PROFILE`, else the one that its file names.
-        issuer: URL of the issuer, whose discovery document names the token endpoint; in place of
+        token_parameters: Extra fields of the token request, sent at each renewal too.
+        token_updater: Called with the token dictionary after each renewal by this session.
+        on_event: Called with each event of `vathos.events`, in the thread that caused it. If it
+            raises, the error is logged and ignored.
+        keep_warm: Whether the token is renewed while no requests are made too, from the first
+            request until `close`.
+        profile: Name of a profile; by default `VATHOS_PROFILE`, else the default of the profile
+            file.
+        issuer: URL of the issuer, whose discovery document names the token endpoint; instead of
             `token_url`.
-        replay: Whether a request that was refused with 401 is sent once more with another token.
-        settings: What `vathos.config.settings.resolve` found, in place of those arguments.
+        replay: Whether a request that the API answers with 401 is retried once with another token.
+        settings: What `vathos.config.settings.resolve` returned, instead of those arguments.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -86,6 +88,8 @@ class VathosSession(SourcedSession):
     Raises:
         ConfigurationError: If a value is malformed; the message names it.
     """
+
+    _bearer: BearerAuth | None
 
     def __init__(
         self,
@@ -117,18 +121,16 @@ class VathosSession(SourcedSession):
     ) -> None:
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
-        # Only here: who imports the class and builds no session pays for none of it.
+        # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
         from vathos.config.settings import resolve  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
         from vathos.stores.urls import open_store  # noqa: PLC0415
 
-        if store is not None:
-            store = open_store(store)
-        self._shared = Shared()
-        self._source = None
+        store = None if store is None else open_store(store)
+        self._link = SessionLink()
+        self._source = self._bearer = None
         self._events = Events(on_event)
-        self._bearer: BearerAuth | None = None
         self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
         self.clock = clock
         self._settings = settings or resolve(
@@ -148,10 +150,8 @@ class VathosSession(SourcedSession):
             profile=profile,
         )
         self.timeout = self._settings.timeout if timeout is None else timeout
-        token = oauth.get("token")
-        super().__init__(
-            self._settings.client_id, scope=scope, token_updater=token_updater, **oauth
-        )
+        client_id = self._settings.client_id
+        super().__init__(client_id, scope=scope, token_updater=token_updater, **oauth)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)
@@ -159,23 +159,23 @@ class VathosSession(SourcedSession):
             return
         self._source = build_source(
             self._settings,
-            self._shared,
+            self._link,
             store=store,
             timeout=token_timeout,
             client_authentication=client_authentication,
             policy=policy,
             events=self._events,
-            on_renewed=self._shared.renewed,
+            on_renewed=self._link.renewed,
             keep_warm=keep_warm,
             clock=clock,
         )
         self._bearer = build_auth(self._source, self._settings, origins, replay=replay)
-        if token:
+        if token := oauth.get("token"):
             self.token = token
 
     @property
     def base_url(self) -> str:
-        """Base URL of the API; relative paths go below it."""
+        """Base URL of the API, to which relative paths are added."""
         return self._settings.base_url
 
     def request(  # type: ignore[override]  # the positional order of requests.Session, not the parent's
@@ -204,13 +204,13 @@ class VathosSession(SourcedSession):
 
         Args:
             method: HTTP method.
-            url: Absolute URL, or a path below the base URL.
+            url: A path below the base URL, or an absolute URL.
             params: Query parameters.
             data: Form fields, bytes or a file for the body.
-            headers: Header fields; the mapping is not written to.
+            headers: Header fields; the mapping is not changed.
             cookies: Cookies for this request.
             files: Files for a multipart body.
-            auth: Authentication for this request in place of the token.
+            auth: Authentication of this request instead of the token.
             timeout: Seconds, or a pair for connecting and reading; the session's by default.
             allow_redirects: Whether redirects are followed. The token never goes to another host.
             proxies: Proxies by scheme.
@@ -219,7 +219,8 @@ class VathosSession(SourcedSession):
             verify: Whether, or by which CA bundle, the TLS certificate is verified.
             cert: Client certificate.
             json: JSON value for the body.
-            withhold_token: Keyword only: send this one without the token, as `OAuth2Session` does.
+            withhold_token: Whether to send this one without the token, as for `OAuth2Session`;
+                keyword only.
             **oauth: Further parameters of `OAuth2Session.request`.
 
         Returns:
@@ -227,9 +228,9 @@ class VathosSession(SourcedSession):
 
         Raises:
             ConfigurationError: If a credential is missing.
-            InsecureTransportError: If the token would travel over plain http to another machine.
-            TokenRequestError: If no token could be had, as the token endpoint gave no answer.
-            TokenResponseError: If no token could be had, as the token endpoint refused.
+            InsecureTransportError: If the token would be sent over plain http to another machine.
+            TokenRequestError: If there is no token, as the token endpoint did not answer.
+            TokenResponseError: If there is no token, as the token endpoint refused.
         """
         rest: dict[str, Any] = {
             "params": params,
@@ -250,20 +251,20 @@ class VathosSession(SourcedSession):
             rest |= {"withhold_token": withhold_token, **oauth}
             url = url.decode() if isinstance(url, bytes) else url
             return super().request(method, url, data=data, headers=headers, **rest)
-        url = self._absolute(url)
         if withhold_token and auth is None:
             rest["auth"] = ignore_netrc
-        elif not withhold_token:
-            for hook in self.compliance_hook["protected_request"]:
+        elif not withhold_token and (hooks := self.compliance_hook["protected_request"]):
+            url = self._absolute(url)
+            for hook in hooks:
                 url, headers, data = hook(url, headers, data)
-        # Past the parent, which would attach a token of its own and log it.
+        # Not the parent's method, which would attach a token of its own and log it.
         return super(OAuth2Session, self).request(method, url, data=data, headers=headers, **rest)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepares a request with the session's settings; `send` attaches the token.
 
         Args:
-            request: The request; a relative URL goes below the base URL.
+            request: The request; a relative path is added to the base URL.
 
         Returns:
             The prepared request, which may be sent many times.
@@ -272,14 +273,16 @@ class VathosSession(SourcedSession):
             request.url = self._absolute(request.url)
         prepared = super().prepare_request(request)
         if request.auth or (self.auth and self.auth is not ignore_netrc):
-            _decide(prepared)
+            from vathos.auth import mark_decided  # noqa: PLC0415 - loaded with the first session
+
+            mark_decided(prepared)
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Sends a prepared request, with a token that is valid now.
+        """Sends a prepared request with a token that is valid now.
 
         Args:
-            request: The prepared request. One that was prepared with an `auth` of its own keeps
+            request: The prepared request. If it was prepared with an `auth` of its own, it keeps
                 that.
             **kwargs: As `requests.Session.send` takes them.
 
@@ -287,43 +290,43 @@ class VathosSession(SourcedSession):
             The response.
 
         Raises:
-            VathosError: If no token can be had.
+            VathosError: If no token can be obtained.
         """
         kwargs.setdefault("timeout", self.timeout)
-        if isinstance(request, requests.PreparedRequest) and not getattr(request, _DECIDED, False):
+        if isinstance(request, requests.PreparedRequest):
             if self._bearer is not None:
                 self._bearer(request)
             else:
-                self._require_credentials()
+                self._require_credentials(request)
         return super().send(request, **kwargs)
 
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
     ) -> None:
-        """Decides what a redirected request may carry; called by `requests` on every hop.
+        """Decides whether a redirected request gets the token; called by `requests`.
 
-        The token stays with its scheme, host and port. netrc is not asked, unlike in `requests`,
-        where it replaces the token even on the same host.
+        It does not if scheme, host or port change. netrc is ignored, while `requests` would use it
+        instead of the token even on the same host.
 
         Args:
-            prepared_request: The request that follows the redirect.
+            prepared_request: The request to the new URL.
             response: The redirect.
         """
         if self._source is None:
             super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
             return
-        from vathos.auth import attached, detach  # noqa: PLC0415 - loaded with the first session
+        from vathos.auth import attached, detach, mark_decided  # noqa: PLC0415 - as above
 
         old, new = response.request.url, prepared_request.url
         leaves = self.should_strip_auth(old, new)  # type: ignore[no-untyped-call]
         if leaves or not attached(response.request):
             detach(prepared_request)
-            _decide(prepared_request)
+            mark_decided(prepared_request)
         if leaves:
             prepared_request.headers.pop("Authorization", None)
 
     def stats(self) -> Stats:
-        """Counts what happened to tokens since the session was built.
+        """Returns counts of what happened to tokens since the session was built.
 
         Returns:
             The counters.
@@ -331,7 +334,7 @@ class VathosSession(SourcedSession):
         return self._events.stats
 
     def close(self) -> None:
-        """Closes the connections, and ends the thread that keeps the token warm."""
+        """Closes the connections, and stops renewing the token ahead of time (`keep_warm`)."""
         if self._source is not None:
             self._source.close()
         super().close()
@@ -342,15 +345,14 @@ class VathosSession(SourcedSession):
         return f"<VathosSession {self._source.grant.grant_type} at {self.base_url}>"
 
     def _absolute(self, url: Any) -> str:
-        """Puts a relative path below the base URL; takes what `requests` takes for a URL."""
+        """Adds a relative path to the base URL; takes what `requests` takes for a URL."""
         text = url.decode() if isinstance(url, bytes) else str(url)
         return text if is_absolute(text) else join(self.base_url, text)
 
-    def _require_credentials(self) -> None:
-        if not self._is_plain and not self.token:
+    def _require_credentials(self, request: requests.PreparedRequest | None = None) -> None:
+        """Raises `ConfigurationError` if there is no grant, and the request has no other auth."""
+        from vathos.auth import is_decided  # noqa: PLC0415 - as above
+
+        is_decided_already = request is not None and is_decided(request)
+        if not (self._is_plain or self.token or is_decided_already):
             self._settings.grant()
-
-
-def _decide(request: requests.PreparedRequest) -> None:
-    """Marks that what a request carries is settled; `send` leaves it alone."""
-    setattr(request, _DECIDED, True)

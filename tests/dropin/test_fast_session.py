@@ -1,7 +1,8 @@
-"""Shortcuts of preparing: for any request, what comes out is what `requests` itself prepares."""
+"""The fast path: for any request, prepared request and settings are those of `requests` itself."""
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +16,9 @@ from requests.cookies import cookiejar_from_dict
 from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 
-from vathos.dropin.fast_session import Preparation
-from vathos.dropin.shortcuts import ShortcutSession
+from tests.dropin.test_proxies import environments
+from tests.dropin.test_proxies import urls as absolute_urls
+from vathos.dropin.fast_session import FastSession
 
 texts = st.text(max_size=8)
 paths = st.sampled_from(["", "/", "/a b", "/ü?q=ä", "/%7e%zz", "?x=1", "#f", "/a/../b;c"])
@@ -102,20 +104,20 @@ def test_prepared_as_requests_prepares_it(
     own_auth: Any,
 ) -> None:
     """For any request of any session whose headers change, request and error are the same."""
-    session = ShortcutSession()
+    session = FastSession()
     session.params, session.auth = own_params, own_auth
     session.cookies.update(own_cookies)
     for change in [{}, *changes]:
         session.headers.update(change)
         for request in asked * 2:
-            ours = state(session, request, ShortcutSession.prepare_request)
+            ours = state(session, request, FastSession.prepare_request)
             assert ours == state(session, request, Session.prepare_request)
 
 
 @given(requests_)
 def test_second_preparation_is_independent_of_the_first(request: requests.Request) -> None:
     """What a caller does to one prepared request shows in no other."""
-    session = ShortcutSession()
+    session = FastSession()
     expected = state(session, request, Session.prepare_request)
     try:
         prepared = session.prepare_request(request)
@@ -126,7 +128,7 @@ def test_second_preparation_is_independent_of_the_first(request: requests.Reques
     prepared.hooks["response"].clear()
     prepared._cookies.set("changed", "1")
     if not request.hooks["response"]:
-        assert state(session, request, ShortcutSession.prepare_request) == expected
+        assert state(session, request, FastSession.prepare_request) == expected
 
 
 class Signing(requests.Session):
@@ -140,8 +142,8 @@ class Signing(requests.Session):
 
 
 def test_class_mixed_in_behind_is_called() -> None:
-    """A session class that stands between ours and that of requests has its say."""
-    mixed = type("Mixed", (ShortcutSession, Signing), {})()
+    """A session class between ours and that of `requests` is called."""
+    mixed = type("Mixed", (FastSession, Signing), {})()
     mixed.auth = inert
     assert mixed.prepare_request(PLAIN).headers["X-Signed"] == "yes"
 
@@ -149,10 +151,26 @@ def test_class_mixed_in_behind_is_called() -> None:
 PLAIN = requests.Request("GET", "https://a.example/v1", headers={"X-A": "1"})
 
 
-def test_plain_request_takes_the_shortcut() -> None:
-    """The case that is worth it is not left to requests."""
-    session = ShortcutSession()
-    assert Preparation().prepared(session, PLAIN) is not None
+@pytest.fixture
+def session() -> FastSession:
+    """A session that may take the fast path."""
+    session = FastSession()
+    session.auth = inert
+    return session
+
+
+@pytest.fixture
+def by_requests(monkeypatch: pytest.MonkeyPatch, session: FastSession) -> mock.Mock:
+    """Counts the requests that `requests` itself prepares: only it makes a jar of their cookies."""
+    watched = mock.Mock(wraps=cookiejar_from_dict)
+    monkeypatch.setattr(requests.sessions, "cookiejar_from_dict", watched)
+    return watched
+
+
+def test_plain_request_takes_the_fast_path(session: FastSession, by_requests: mock.Mock) -> None:
+    """The case that matters is not left to `requests`."""
+    session.prepare_request(PLAIN)
+    assert by_requests.call_count == 0
 
 
 @pytest.mark.parametrize(
@@ -161,16 +179,25 @@ def test_plain_request_takes_the_shortcut() -> None:
         {"headers": {"X-A": "1"}},
         {"headers": CaseInsensitiveDict({"X-A": None})},
         {"headers": CaseInsensitiveDict({"X-A": b"1"})},
-        {"headers": CaseInsensitiveDict({"X-A": " 1"})},
         {"auth": None},
     ],
 )
-def test_unusual_session_is_left_to_requests(change: dict[str, Any]) -> None:
-    """A mapping of the user's own, odd values, or a netrc file that may be asked: no shortcut."""
-    session = ShortcutSession()
+def test_unusual_session_is_left_to_requests(
+    session: FastSession, by_requests: mock.Mock, change: dict[str, Any]
+) -> None:
+    """Another kind of mapping, odd values, or a netrc file that may be read: not the fast path."""
     for name, value in change.items():
         setattr(session, name, value)
-    assert Preparation().prepared(session, PLAIN) is None
+    session.prepare_request(PLAIN)
+    assert by_requests.call_count == 1
+
+
+def test_invalid_header_is_left_to_requests(session: FastSession, by_requests: mock.Mock) -> None:
+    """The error for a header that cannot be sent is that of `requests`."""
+    session.headers["X-A"] = " 1"
+    with pytest.raises(requests.exceptions.InvalidHeader):
+        session.prepare_request(requests.Request("GET", "https://a.example"))
+    assert by_requests.call_count == 1
 
 
 @pytest.mark.parametrize(
@@ -183,11 +210,11 @@ def test_unusual_session_is_left_to_requests(change: dict[str, Any]) -> None:
         (requests.PreparedRequest, "prepare_cookies"),
     ],
 )
-def test_patched_requests_is_called(
+def test_patched_preparation_is_called(
     monkeypatch: pytest.MonkeyPatch, target: tuple[type, str]
 ) -> None:
-    """Who replaces a function of requests, as tracers do, has it called, each time."""
-    session, calls, original = ShortcutSession(), [], getattr(*target)
+    """A function that replaces one of `requests`, as tracers do, is called each time."""
+    session, calls, original = FastSession(), [], getattr(*target)
     session.auth = inert
     session.prepare_request(PLAIN)
 
@@ -201,13 +228,81 @@ def test_patched_requests_is_called(
     assert len(calls) == 2
 
 
-def test_pickle_carries_no_memory() -> None:
-    """The memory is not part of what pickle keeps, and comes back by itself."""
-    session = ShortcutSession()
+def test_pickle_has_no_memory(session: FastSession, by_requests: mock.Mock) -> None:
+    """What is remembered is not pickled; the copy takes the fast path all the same."""
     session.prepare_request(PLAIN)
-    assert "_preparation" not in session.__getstate__()
-    copy = ShortcutSession.__new__(ShortcutSession)
+    assert set(session.__getstate__()) == set(Session.__attrs__)
+    copy = FastSession.__new__(FastSession)
     copy.__setstate__(session.__getstate__())
-    copy.auth = inert
     assert copy.prepare_request(PLAIN).headers["X-A"] == "1"
     assert pickle.loads(pickle.dumps(copy.prepare_request(PLAIN))).url == PLAIN.url
+    assert by_requests.call_count == 0
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+proxies = st.sampled_from([{}, {"https": "http://p.example"}, {"no_proxy": "a.example"}])
+own_proxies = st.sampled_from([{}, None, {"http": "http://own.example"}])
+verifies = st.sampled_from([None, True, False, "/ca.pem"])
+certs = st.sampled_from([None, "/cert.pem", ("/cert.pem", "/key.pem")])
+streams = st.sampled_from([None, True, False])
+bundles = st.dictionaries(
+    st.sampled_from(["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]), st.sampled_from(["", "/b.pem"])
+)
+
+
+@given(
+    environments,
+    bundles,
+    absolute_urls,
+    st.tuples(proxies | st.none(), streams, verifies, certs),
+    st.tuples(own_proxies, streams, verifies, certs, st.booleans()),
+)
+def test_settings_are_merged_as_requests_merges_them(
+    variables: dict[str, str], bundle: dict[str, str], url: str, call: Any, own: Any
+) -> None:
+    """For any environment, call and session, `send` gets the same settings."""
+    session = FastSession()
+    session.proxies, session.stream, session.verify, session.cert, session.trust_env = own
+    with mock.patch.dict(os.environ, variables | bundle, clear=True):
+        results = []
+        for way in (FastSession.merge_environment_settings, Session.merge_environment_settings):
+            given_proxies = None if call[0] is None else dict(call[0])
+            try:
+                results.append(way(session, url, given_proxies, *call[1:]))
+            except AttributeError as error:  # of `None` in the place of proxies, before 2.34
+                results.append(str(error))
+    assert results[0] == results[1]
+
+
+def test_settings_changed_between_calls_count() -> None:
+    """`verify`, `proxies` and `trust_env` may be set at any time."""
+    session = FastSession()
+    with mock.patch.dict(os.environ, {"https_proxy": "http://p.example"}):
+        before = session.merge_environment_settings("https://a.example", {}, None, None, None)
+        session.trust_env, session.verify = False, "/ca.pem"
+        after = session.merge_environment_settings("https://a.example", {}, None, None, None)
+    assert (before["proxies"], before["verify"]) == ({"https": "http://p.example"}, True)
+    assert (after["proxies"], after["verify"]) == ({}, "/ca.pem")
+
+
+def test_patched_merging_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that replaces the one of `requests` is called."""
+    monkeypatch.setattr(requests.Session, "merge_environment_settings", lambda *args: {"a": 1})
+    session = FastSession()
+    assert session.merge_environment_settings("https://a.example", {}, None, None, None) == {"a": 1}
+
+
+class Proxied(requests.Session):
+    """A class of the user, to be mixed in behind."""
+
+    def merge_environment_settings(self, *args: Any) -> Any:
+        """Names a proxy of its own."""
+        return super().merge_environment_settings(*args) | {"proxies": {"all": "http://own"}}
+
+
+def test_class_mixed_in_behind_merges_too() -> None:
+    """A session class between ours and that of `requests` is called."""
+    mixed = type("Mixed", (FastSession, Proxied), {})()
+    settings = mixed.merge_environment_settings("https://a.example", {}, None, None, None)
+    assert settings["proxies"] == {"all": "http://own"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -14,8 +15,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vathos.dropin import proxies as environment
-from vathos.dropin.proxies import environment_proxies
+from vathos.dropin.proxies import environment_proxies, forget
 
 HOSTS = ["a.example", "api.a.example", "127.0.0.1", "10.1.2.3", "[::1]", "localhost", "A.Example."]
 NAMES = ["http_proxy", "HTTP_PROXY", "https_proxy", "Https_Proxy", "all_proxy", "ALL_PROXY"]
@@ -52,9 +52,9 @@ environments = st.dictionaries(st.sampled_from(NAMES), values, max_size=6).flatm
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """Forgets what other tests made it remember, and what these did."""
-    environment._remembered = environment._Remembered({}, {})
+    forget()
     yield
-    environment._remembered = environment._Remembered({}, {})
+    forget()
 
 
 @given(st.lists(st.tuples(environments, st.lists(urls, min_size=1, max_size=4)), max_size=4))
@@ -84,22 +84,16 @@ def test_change_is_noticed_at_once(
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The URLs that requests' own function was asked about."""
+    """The URLs that `requests` looked at: it takes each apart, once for a look-up."""
     seen: list[str] = []
-    original = requests.utils.get_environ_proxies
+    original = requests.utils.urlparse
 
-    def watched(url: str, no_proxy: str | None = None) -> dict[str, str]:
+    def watched(url: str) -> Any:
         seen.append(url)
-        return original(url, no_proxy)
+        return original(url)
 
-    put_in_place(monkeypatch, watched)
+    monkeypatch.setattr(requests.utils, "urlparse", watched)
     return seen
-
-
-def put_in_place(monkeypatch: pytest.MonkeyPatch, function: Any) -> None:
-    """Makes it the function of requests whose answers may be remembered."""
-    monkeypatch.setattr(requests.sessions, "get_environ_proxies", function)
-    monkeypatch.setattr(environment._originals, "_functions", environment._originals._read())
 
 
 def test_same_host_is_looked_up_once(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,26 +152,34 @@ def test_other_mapping_is_asked_each_time(
 
 
 def test_answer_is_not_kept_while_the_environment_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a variable changes while it is looked up, the answer is given and not remembered."""
-    original = requests.utils.get_environ_proxies
+    """If a variable is there only while it is looked up, the answer is not remembered."""
+    original = urllib.request.getproxies_environment
+    passing = [{"https": "http://passing.example"}]
 
-    def moving(url: str, no_proxy: str | None = None) -> dict[str, str]:
-        os.environ["HTTPS_PROXY"] = "http://passing.example"
-        answer = original(url, no_proxy)
-        del os.environ["HTTPS_PROXY"]
-        put_in_place(monkeypatch, original)
-        return answer
+    def moving() -> dict[str, str]:
+        return passing.pop() if passing else original()
 
-    put_in_place(monkeypatch, moving)
+    for module, name in (
+        (urllib.request, "getproxies_environment"),
+        (requests.utils, "getproxies"),
+    ):
+        monkeypatch.setattr(module, name, moving)
+    monkeypatch.setattr(requests.utils, "proxy_bypass", lambda host: False)
+    monkeypatch.setattr(urllib.request, "proxy_bypass_environment", requests.utils.proxy_bypass)
     environment_proxies("https://a.example")
+    assert not passing
     assert environment_proxies("https://a.example") == {}
 
 
-def test_memory_is_bounded() -> None:
-    """A crawler that asks for ever new hosts does not fill the memory."""
+def test_memory_is_bounded(asked: list[str]) -> None:
+    """A crawler that asks for ever new hosts does not fill the memory: old ones are forgotten."""
     for number in range(600):
         environment_proxies(f"https://h{number}.example/")
-    assert len(environment._remembered.proxies) <= 256
+    asked.clear()
+    environment_proxies("https://h599.example/")
+    assert asked == []
+    environment_proxies("https://h0.example/")
+    assert asked != []
 
 
 def test_threads_that_change_the_environment_never_mislead_the_others() -> None:

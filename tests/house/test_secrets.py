@@ -192,7 +192,7 @@ def test_string_forms_show_no_secret(server: AuthorizationServer) -> None:
         session,
         session.auth,
         session._settings,
-        session._shared,
+        session._link,
         session._bearer,
         source,
         source.grant,

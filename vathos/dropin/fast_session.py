@@ -1,11 +1,13 @@
-"""Prepares a request as `requests.Session.prepare_request` does, without doing the same work again.
+"""Prepares a plain request, and merges its settings, without computing anew what is known already.
 
-Each step has one shortcut, for the plain case. A request with anything unusual is left to
-`requests`, and so are all where `requests` was patched or is not a release that was tested.
+Kept are merged headers, prepared URLs and the proxies of the environment. A request with anything
+unusual is left to `requests`, and so is every request where `requests` was patched or is a release
+that was not tested.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,20 +19,22 @@ from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
 
+from vathos.dropin.proxies import environment_proxies
 from vathos.dropin.unpatched import Originals
 
-__all__ = ["Preparation"]
+__all__ = ["FastSession"]
 
-# What is not called, or called once for all requests with the same URL.
-_originals = Originals(
+# What is not called here, or once only for all requests with the same URL.
+_preparing = Originals(
     lambda: (
-        Session.prepare_request,
         PreparedRequest.prepare,
         PreparedRequest.prepare_url,
         PreparedRequest.prepare_headers,
         PreparedRequest.prepare_cookies,
     )
 )
+_prepare_request = Originals(lambda: (Session.prepare_request,))
+_merge_settings = Originals(lambda: (Session.merge_environment_settings,))
 
 # Not typed where they are defined.
 _merge_cookies: Any = requests.cookies.merge_cookies
@@ -43,32 +47,60 @@ _LONGEST_URL = 1024
 _Fields = Mapping[str, tuple[str, Any]]
 
 
-class Preparation:
-    """Prepares the requests of one session, and remembers that its headers are good."""
+class FastSession(Session):
+    """A mixin, before another class of session: the fast path of a call where it may be taken."""
 
-    def __init__(self) -> None:
-        self._good: _Fields = {}  # replaced as a whole, so that it needs no lock
+    _good: _Fields | None = None  # headers that were checked; replaced as a whole, without a lock
 
-    def prepared(self, session: Session, request: requests.Request) -> PreparedRequest | None:
-        """Prepares a request.
+    def prepare_request(self, request: requests.Request) -> PreparedRequest:
+        """Prepares a request as `requests.Session` does."""
+        parents = super().prepare_request
+        prepared = self._prepared(request) if _prepare_request.is_one(parents) else None
+        return parents(request) if prepared is None else prepared
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Merges a call's settings with those of environment and session; called by `requests`.
 
         Args:
-            session: The session.
-            request: The request.
+            url: The prepared URL.
+            proxies: Proxies of the call.
+            stream: Whether the body is left unread.
+            verify: Whether, or by which CA bundle, the TLS certificate is verified.
+            cert: Client certificate.
 
         Returns:
-            What `requests.Session.prepare_request` would return, or `None` if it must be asked.
+            `proxies`, `stream`, `verify` and `cert`, as `requests` passes them to `send`.
         """
+        parents = super().merge_environment_settings
+        unusual = proxies != {} or self.proxies or not self.trust_env
+        if unusual or not _merge_settings.is_one(parents):
+            return parents(url, proxies, stream, verify, cert)
+        if verify is True or verify is None:
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+            verify = bundle or verify
+        return {
+            "proxies": environment_proxies(url),
+            "stream": _merge_setting(stream, self.stream),
+            "verify": _merge_setting(verify, self.verify),
+            "cert": _merge_setting(cert, self.cert),
+        }
+
+    def _prepared(self, request: requests.Request) -> PreparedRequest | None:
+        """Prepares a plain request; `None` if `requests` must do it."""
         # Without an auth, requests looks for a netrc file.
-        if request.cookies or not (request.auth or session.auth) or not _originals.in_place():
+        if request.cookies or not (request.auth or self.auth) or not _preparing.in_place():
             return None
-        headers = self._headers(session.headers, request.headers)
+        headers = self._merged_headers(request.headers)
         if headers is None:
             return None
-        jar: Any = _merge_cookies(RequestsCookieJar(), session.cookies) if session.cookies else None
-        params = _params(session.params, request.params)
-        auth = _merge_setting(request.auth, session.auth)
-        hooks = _merge_hooks(request.hooks, session.hooks)
+        jar: Any = _merge_cookies(RequestsCookieJar(), self.cookies) if self.cookies else None
+        params = None
+        if request.params or self.params:
+            params = _merge_setting(request.params, self.params)
+        auth = _merge_setting(request.auth, self.auth)
+        hooks = _merge_hooks(request.hooks, self.hooks)
 
         prepared = PreparedRequest()
         prepared.prepare_method(request.method.upper())
@@ -80,12 +112,13 @@ class Preparation:
         prepared.prepare_hooks(hooks)
         return prepared
 
-    def _headers(self, own: Any, added: Any) -> CaseInsensitiveDict[Any] | None:
+    def _merged_headers(self, added: Any) -> CaseInsensitiveDict[Any] | None:
         """Copies the session's headers, adds the request's; `None` if a value is not plain text.
 
         The session's are checked again only when they have changed. What is compared is the mapping
         below, as the one above takes `accept` for `Accept`.
         """
+        own = self.headers
         if type(own) is not CaseInsensitiveDict or type(added) is not dict:
             return None
         fields = own._store.copy()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
@@ -103,7 +136,7 @@ class Preparation:
 
 
 def _is_plain(name: Any, value: Any) -> bool:
-    """Tells whether a header is text that `requests` would send; `None` would take one away."""
+    """Tells whether a header is text that `requests` would send; `None` would remove one."""
     if type(name) is not str or type(value) is not str:
         return False
     try:
@@ -113,13 +146,8 @@ def _is_plain(name: Any, value: Any) -> bool:
     return True
 
 
-def _params(own: Any, added: Any) -> Any:
-    """Merges query parameters, if there are any."""
-    return _merge_setting(added, own) if own or added else None
-
-
 def _prepare_url(prepared: PreparedRequest, url: Any, params: Any) -> None:
-    """Takes a URL without parameters from those prepared before: it depends on nothing else."""
+    """Prepares a URL; one without parameters is prepared once, as it depends on nothing else."""
     if params is None and type(url) is str and len(url) <= _LONGEST_URL:
         prepared.url = _prepared_url(url)
     else:
@@ -134,7 +162,7 @@ def _prepared_url(url: str) -> str | None:
 
 
 def _prepare_cookies(prepared: PreparedRequest, jar: Any) -> None:
-    """Asks no jar that is empty for a header: it has none."""
+    """Sets the Cookie header; an empty jar has none, so it is not asked."""
     if jar is None:
         prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]  # noqa: SLF001 - as prepare_cookies
     else:

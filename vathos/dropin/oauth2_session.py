@@ -1,20 +1,20 @@
-"""What `OAuth2Session` and `Session` promise, kept on top of a token source.
+"""The API of `OAuth2Session`, with the token of a token source.
 
-The parent's token attributes and methods are answered from the source; the settings that token
-requests share, pickling and forking are looked after here too.
+Here are the parent's token attributes and methods, the settings that token requests share with the
+session, and what pickling and forking need.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
-from vathos.dropin.shortcuts import ShortcutSession
 from vathos.errors import ConfigurationError
 from vathos.oauth.transport import Transport
 from vathos.system.forks import renew_after_fork
@@ -23,18 +23,14 @@ from vathos.tokens import Instant, MalformedTokenError, Token
 if TYPE_CHECKING:
     from vathos.source import CachedSource
 
-__all__ = ["Shared", "SourcedSession"]
+__all__ = ["SessionLink", "SourcedSession"]
 
 # Connection pools that a forked child shares with its parent and must not touch.
 _abandoned: list[Any] = []
 
 
-class Shared(Transport):
-    """What the session and its token source both use, so that neither has to hold the other.
-
-    Attributes:
-        token_updater: Called with the token dictionary after each renewal, as in `OAuth2Session`.
-    """
+class SessionLink(Transport):
+    """What a session and its token source both use, so that neither has to hold the other."""
 
     __slots__ = ("token_updater",)
 
@@ -43,65 +39,56 @@ class Shared(Transport):
         self.token_updater: Callable[[dict[str, Any]], object] | None = None
 
     def renewed(self, token: Token) -> None:
-        """Passes a new token on to the token updater.
-
-        Args:
-            token: The token.
-        """
+        """Calls the token updater, if there is one, with a new token as a dictionary."""
         if self.token_updater is not None:
             self.token_updater(token.as_dict())
 
 
-def _shared_attribute(name: str, docstring: str) -> Any:
-    def read(session: SourcedSession) -> Any:
-        return getattr(session._shared, name)  # noqa: SLF001 - a part of this class
+def _linked(name: str, docstring: str) -> Any:
+    """Makes an attribute of the session that lies in its link."""
 
     def write(session: SourcedSession, value: Any) -> None:
-        setattr(session._shared, name, value)  # noqa: SLF001
+        setattr(session._link, name, value)  # noqa: SLF001 - a part of this class
 
-    return property(read, write, doc=docstring)
+    return property(attrgetter(f"_link.{name}"), write, doc=docstring)
 
 
-class SourcedSession(ShortcutSession):
-    """An `OAuth2Session` whose token lives in a token source; without one it is the parent.
+class SourcedSession(OAuth2Session):
+    """An `OAuth2Session` whose token comes from a token source; without one it is the parent."""
 
-    Attributes:
-        clock: Reads the present moment.
-    """
-
-    _shared: Shared
+    _link: SessionLink
     _source: CachedSource | None
     _is_plain: bool
     clock: Callable[[], Instant]
 
-    __attrs__ = [  # noqa: RUF012 - the parent's word for what pickle keeps, in this order
-        "_shared",
+    __attrs__ = [  # noqa: RUF012 - the parent's name for what pickle keeps, in this order
+        "_link",
         *requests.Session.__attrs__,
         *("_settings", "_source", "_bearer", "_events", "_is_plain", "timeout", "clock"),
         *("_client", "_scope", "redirect_uri", "state", "_state", "_pkce", "compliance_hook"),
         *("auto_refresh_url", "auto_refresh_kwargs"),
     ]
 
-    verify = _shared_attribute(
+    verify = _linked(
         "verify",
         "Whether, or by which CA bundle, TLS certificates are verified; token requests too.",
     )
-    cert = _shared_attribute("cert", "Client certificate; for token requests too.")
-    proxies = _shared_attribute("proxies", "Proxies by scheme; for token requests too.")
-    trust_env = _shared_attribute(
+    cert = _linked("cert", "Client certificate; for token requests too.")
+    proxies = _linked("proxies", "Proxies by scheme; for token requests too.")
+    trust_env = _linked(
         "trust_env",
         "Whether proxies and CA bundle may come from the environment; for token requests too.",
     )
-    token_updater = _shared_attribute(
+    token_updater = _linked(
         "token_updater",
         "Called with the token dictionary after each renewal this session made, or `None`.",
     )
 
     @property
     def token(self) -> dict[str, Any]:
-        """The token at hand as a dictionary, expired or not, without asking the server; or `{}`.
+        """The current token as a dictionary, expired or not, without asking the server; or `{}`.
 
-        Setting it hands a token over that was bought elsewhere; setting `{}` forgets the token.
+        Set it to use a token that was obtained elsewhere; set `{}` to forget the token.
         """
         if self._source is None:
             return OAuth2Session.token.fget(self)  # type: ignore[attr-defined, no-any-return]
@@ -122,9 +109,9 @@ class SourcedSession(ShortcutSession):
 
     @property
     def access_token(self) -> str | None:
-        """The access token at hand, expired or not, without asking the server.
+        """The current access token, expired or not, without asking the server.
 
-        Setting it hands a token over whose lifetime is not known; deleting it forgets the token.
+        Set it to use a token whose lifetime is not known; delete it to forget the token.
         """
         if self._source is None:
             return OAuth2Session.access_token.fget(self)  # type: ignore[attr-defined, no-any-return]
@@ -145,15 +132,15 @@ class SourcedSession(ShortcutSession):
         else:
             self.token = {}
 
-    def fetch_token(  # type: ignore[override]  # what is known needs no arguments
+    def fetch_token(  # type: ignore[override]  # the session knows what the parent asks for
         self, token_url: str | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        """Renews the token now, whatever is left of it; there is seldom a need to.
+        """Renews the token now, however long it still works; that is seldom needed.
 
         On a session without a grant of its own this is `OAuth2Session.fetch_token`.
 
         Args:
-            token_url: May be left out; if given, it must be the session's.
+            token_url: May be left out; if given, it must be that of the session.
             **kwargs: Only for a session without a grant.
 
         Returns:
@@ -161,22 +148,22 @@ class SourcedSession(ShortcutSession):
 
         Raises:
             ConfigurationError: If another token URL or further arguments are given.
-            VathosError: If no token can be had.
+            VathosError: If no token can be obtained.
         """
         if self._source is None:
             self._is_plain = True
             return super().fetch_token(token_url, **kwargs)  # type: ignore[arg-type]
         return self._renew("fetch_token", token_url, kwargs)
 
-    def refresh_token(  # type: ignore[override]  # what is known needs no arguments
+    def refresh_token(  # type: ignore[override]  # as above
         self, token_url: str | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        """Renews the token now, as `fetch_token` does: by the refresh grant where one may work.
+        """Renews the token now, as `fetch_token` does: with the refresh token if there is one.
 
         On a session without a grant of its own this is `OAuth2Session.refresh_token`.
 
         Args:
-            token_url: May be left out; if given, it must be the session's.
+            token_url: May be left out; if given, it must be that of the session.
             **kwargs: Only for a session without a grant.
 
         Returns:
@@ -184,7 +171,7 @@ class SourcedSession(ShortcutSession):
 
         Raises:
             ConfigurationError: If another token URL or further arguments are given.
-            VathosError: If no token can be had.
+            VathosError: If no token can be obtained.
         """
         if self._source is None:
             self._is_plain = True
@@ -194,12 +181,12 @@ class SourcedSession(ShortcutSession):
     def revoke(self, url: str | None = None) -> None:
         """Ends the login at the server (RFC 7009), so that a job leaves none behind.
 
-        The refresh token is revoked, then the access token; then both are forgotten, as by
-        `forget`. The next request gets a new token. Others who share the store do so too.
+        The refresh token is revoked, then the access token; then both are forgotten, as `forget`
+        does. The next request obtains a new token, here and wherever the store is shared.
 
         Args:
-            url: URL of the revocation endpoint; by default `revoke` beside the token endpoint, as
-                Keycloak has it.
+            url: URL of the revocation endpoint; by default the one that the issuer names, else
+                `revoke` beside the token endpoint, as Keycloak has it.
 
         Raises:
             ConfigurationError: If the session has no grant of its own, or the URL is not known.
@@ -211,7 +198,7 @@ class SourcedSession(ShortcutSession):
         self._source.revoke(url)
 
     def forget(self) -> None:
-        """Forgets the token here and in the store; at the server it lives on until it expires."""
+        """Forgets the token here and in the store; at the server it works until it expires."""
         self.token = {}
 
     def register_compliance_hook(self, hook_type: str, hook: Callable[..., Any]) -> None:
@@ -228,16 +215,16 @@ class SourcedSession(ShortcutSession):
         if self._source is not None and hook_type != "protected_request":
             raise ConfigurationError(
                 f"compliance hook {hook_type!r} cannot be used: the token requests of this session "
-                "hold to RFC 6749; use token_parameters= for extra fields"
+                "follow RFC 6749; use token_parameters= for extra fields"
             )
         super().register_compliance_hook(hook_type, hook)  # type: ignore[call-overload]
 
     def _renew(self, name: str, token_url: str | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._source is not None  # noqa: S101 - both callers looked
+        assert self._source is not None  # noqa: S101 - both callers checked
         if kwargs or token_url not in {None, self._source.endpoint.url}:
             raise ConfigurationError(
-                f"{name}() of this session takes no arguments: its grant and token URL are known "
-                "since it was built"
+                f"{name}() of this session takes no arguments: its grant and token URL were given "
+                "when it was built"
             )
         return self._source.token(rejected=self._source.current).as_dict()
 

@@ -1,7 +1,7 @@
-"""Proxy settings of the environment, looked up once for as long as the environment stays the same.
+"""Proxy settings of the environment, looked up once while the environment stays the same.
 
-`requests` walks all environment variables twice for each call, in search of names that end in
-`_proxy`: a third of what a call costs, and more in a large environment.
+For each call `requests` reads the names of all environment variables twice, to find those that end
+in `_proxy`. That is a third of what a call costs, and more in a large environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import requests
 
 from vathos.dropin.unpatched import Originals
 
-__all__ = ["environment_proxies"]
+__all__ = ["environment_proxies", "forget"]
 
 _MOST_HOSTS = 256
 
@@ -25,12 +25,12 @@ _sessions: Any = requests.sessions
 _utils: Any = requests.utils
 _urllib: Any = urllib.request
 
-# Whose answers are remembered.
+# What they return is remembered.
 _originals = Originals(lambda: (_sessions.get_environ_proxies, _utils.should_bypass_proxies))
 
 
 class _Remembered(NamedTuple):
-    """What one state of the environment says; replaced as a whole once the environment changes."""
+    """The proxies of one state of the environment; replaced as a whole when that changes."""
 
     variables: Mapping[Any, Any]
     proxies: dict[str, dict[str, str]]  # by host and port, as written in the URL
@@ -40,19 +40,12 @@ _remembered = _Remembered({}, {})
 
 
 def environment_proxies(url: str) -> dict[str, str]:
-    """Finds the proxies that the environment names, as `requests.utils.get_environ_proxies` does.
-
-    Args:
-        url: The URL to be asked for.
-
-    Returns:
-        Proxies by scheme, empty if `no_proxy` exempts the host; the caller may write to it.
-    """
+    """Returns what `requests.utils.get_environ_proxies` does; the caller may write to it."""
     variables = _variables()
     if variables is None:
         return _asked(url)
     known, host = _remembered, urlsplit(url).netloc
-    # Compared as a whole, in C: which names count is for urllib to say, case and all.
+    # Compared as a whole, in C: urllib decides which names count, and in which case.
     if variables != known.variables:
         known = _start_anew(variables)
     found = known.proxies.get(host)
@@ -61,11 +54,16 @@ def environment_proxies(url: str) -> dict[str, str]:
     return found.copy()
 
 
+def forget() -> None:
+    """Forgets what was looked up, so that the next call looks again."""
+    _start_anew({})
+
+
 def _variables() -> Mapping[Any, Any] | None:
     """Returns the environment to compare; `None` where proxies may come from elsewhere too.
 
-    On macOS and Windows they come from the system's settings, whose changes nobody tells us; and
-    whoever puts another function in place of urllib's expects it to be called.
+    On macOS and Windows they come from the settings of the system too, whose changes are not seen
+    here; and whoever replaces a function of urllib expects his own to be called.
     """
     if (
         _utils.getproxies is not _urllib.getproxies_environment
@@ -86,10 +84,10 @@ def _start_anew(variables: Mapping[Any, Any]) -> _Remembered:
 def _looked_up(
     url: str, variables: Mapping[Any, Any], known: _Remembered, host: str
 ) -> dict[str, str]:
-    """Asks `requests`; remembers the answer unless the environment moves under the question.
+    """Asks `requests`, and remembers the answer unless the environment changes meanwhile.
 
-    It is asked twice, as another thread may change a variable for a moment: `requests` itself does
-    so where a call names `no_proxy` among its proxies.
+    It asks twice, as another thread may set a variable for a moment: `requests` itself does so for
+    a call that names `no_proxy` among its proxies.
     """
     first, same = _asked(url), variables == known.variables
     second = _asked(url)

@@ -1,7 +1,7 @@
-"""Tells whether `requests` is as its authors wrote it: a release that was tested, and not patched.
+"""Detects a patched or untested `requests`; the fast path is then not taken.
 
-A shortcut leaves functions of `requests` out, or remembers what they answered. Whoever put another
-function in place of one, as tracers and tests do, expects it to be called.
+The fast path does not call some functions of `requests`, or keeps what they returned. Whoever
+replaces one of them, as tracers and tests do, expects his own to be called.
 """
 
 from __future__ import annotations
@@ -12,33 +12,28 @@ from typing import Any
 
 import requests
 
-__all__ = ["Originals"]
+__all__ = ["RELEASES", "Originals"]
 
-# The releases whose code was read, and with which the tests of the shortcuts have passed.
-_RELEASES = ("2.32.", "2.33.", "2.34.")
-_IS_TESTED = requests.__version__.startswith(_RELEASES)
+RELEASES = ("2.32.", "2.33.", "2.34.")
+"""The releases whose code was read, and with which the tests of the fast path have passed."""
 
 
 class Originals:
-    """The functions of `requests` that one shortcut stands in for.
-
-    Args:
-        read: Returns the functions as they would be called now.
-    """
+    """Functions of `requests` that a fast path does not call; `read` returns what they are now."""
 
     def __init__(self, read: Callable[[], tuple[Any, ...]]) -> None:
         self._read = read
-        self._functions = read()
         # They may have been patched before this package was imported.
-        self._may_be_known = _IS_TESTED and all(_is_own(each) for each in self._functions)
+        known = requests.__version__.startswith(RELEASES) and all(_is_own(each) for each in read())
+        self._functions = read() if known else None
 
     def in_place(self) -> bool:
-        """Tells whether the shortcut may be taken.
+        """Tells whether each is still the one that a tested release of `requests` came with."""
+        return self._functions is not None and self._read() == self._functions
 
-        Returns:
-            `True` if each function is the one that a tested release of `requests` came with.
-        """
-        return self._may_be_known and self._read() == self._functions
+    def is_one(self, method: Any) -> bool:
+        """Tells whether a method is one of them; a class that was mixed in may have its own."""
+        return self._functions is not None and getattr(method, "__func__", None) in self._functions
 
 
 def _is_own(function: Any) -> bool:
