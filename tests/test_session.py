@@ -144,6 +144,16 @@ def test_unknown_parameter_is_a_type_error() -> None:
         VathosSession("robot", "secret", user_name="ada")
 
 
+def test_unknown_parameter_of_a_request_is_a_type_error(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """A misspelt parameter of a call is named too, as both parents do, and nothing is sent."""
+    with pytest.raises(TypeError, match="tiemout"):
+        session.get("x", tiemout=3)
+    assert vathos_server.requests == ()
+    assert session.get("x", client_id="robot", client_secret="s").status_code == 200
+
+
 def test_basic_client_authentication_survives_odd_characters() -> None:
     """`client_secret_basic` form-encodes both parts (RFC 6749 §2.3.1)."""
     client = Client(client_id="ro:bot", client_secret="a:b%+ü")

@@ -221,7 +221,8 @@ class VathosSession(FastSession, SourcedSession):
             json: JSON value for the body.
             withhold_token: Whether to send this one without the token, as for `OAuth2Session`;
                 keyword only.
-            **oauth: Further parameters of `OAuth2Session.request`.
+            **oauth: `client_id` and `client_secret`, as `OAuth2Session.request` takes them; they
+                have no effect on a session with a grant.
 
         Returns:
             The response.
@@ -251,6 +252,8 @@ class VathosSession(FastSession, SourcedSession):
             rest |= {"withhold_token": withhold_token, **oauth}
             url = url.decode() if isinstance(url, bytes) else url
             return super().request(method, url, data=data, headers=headers, **rest)
+        if oauth and (unknown := oauth.keys() - {"client_id", "client_secret"}):
+            raise TypeError(f"request() has no parameter {', '.join(sorted(unknown))}")
         if withhold_token and auth is None:
             rest["auth"] = ignore_netrc
         elif not withhold_token and (hooks := self.compliance_hook["protected_request"]):
