@@ -17,8 +17,8 @@ from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driver, environment, process
 from tests.helpers import wait_for
 from vathos.commands import shortcut
-from vathos.commands.shortcut import _is_in_memory, _place
 from vathos.exit_codes import Exit
+from vathos.system import files
 from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
@@ -541,16 +541,6 @@ def test_name_kept_in_memory_is_no_secret(server: AuthorizationServer, runtime: 
     assert process("token", environ=environ) == first
 
 
-def test_without_a_runtime_folder_names_are_in_shared_memory() -> None:
-    """Under cron and in containers the place is a folder of this user's own in /dev/shm."""
-    shared = Path("/dev/shm")
-    if not _is_in_memory(str(shared)):
-        pytest.skip("there is no file system in memory")
-    assert _place({}) == shared / f"vathos-{os.geteuid()}"
-    assert _place({"XDG_RUNTIME_DIR": str(shared)}) == shared / "vathos"
-    assert _place({"XDG_RUNTIME_DIR": "/"}) is None
-
-
 @pytest.mark.skipif(os.name == "nt", reason="there are no modes")
 def test_a_folder_that_others_made_is_not_used(
     vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -559,7 +549,7 @@ def test_a_folder_that_others_made_is_not_used(
     place = tmp_path / "names"
     place.mkdir(0o755)
     place.chmod(0o755)
-    monkeypatch.setattr(shortcut, "_place", lambda environ: place)
+    monkeypatch.setattr(shortcut, "memory_folder", lambda environ: place)
     assert vathos("token").status == Exit.DONE
     assert vathos("token").status == Exit.DONE
     assert list(place.iterdir()) == []
@@ -569,7 +559,7 @@ def test_no_name_is_kept_on_a_disk(
     vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the runtime folder is no file system in memory, nothing is kept in it."""
-    monkeypatch.setattr(shortcut, "_IN_MEMORY", set())
+    monkeypatch.setattr(files, "_IN_MEMORY", set())
     runtime = tmp_path / "runtime"
     runtime.mkdir(0o700)
     assert vathos("token", XDG_RUNTIME_DIR=str(runtime)).status == Exit.DONE

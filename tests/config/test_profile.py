@@ -408,7 +408,7 @@ def test_file_of_another_user_is_refused(written: Written, monkeypatch: pytest.M
         assert settled().client_id == "app"
         os.chown(path, 12345, -1)
         owner = 12345
-    assert refusal() == f"{path} belongs to another user ({owner}); make one of your own"
+    assert refusal() == f"{path} belongs to another user ({owner}): make one of your own"
 
 
 def test_check_is_of_what_is_read(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:

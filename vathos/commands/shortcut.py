@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vathos.oauth.identity import Identity
 from vathos.stores.folder import PrivateFolder
+from vathos.system.files import memory_folder
 
 __all__ = ["Shortcut"]
 
 _FILE = "names"
 _LONGEST = 64 * 1024
 _MOST = 128
-_IN_MEMORY = {"tmpfs", "ramfs"}
-_SHARED = "/dev/shm"  # noqa: S108 - see _place
 
 
 class Shortcut:
@@ -37,7 +35,7 @@ class Shortcut:
     """
 
     def __init__(self, place: Path | None = None) -> None:
-        place = _place(os.environ) if place is None else place
+        place = memory_folder(os.environ) if place is None else place
         self._folder = None if place is None else PrivateFolder(place)
         self._known = self._read()
 
@@ -91,27 +89,3 @@ class Shortcut:
         except (ValueError, TypeError, KeyError, RecursionError):
             pass
         return {"key": os.urandom(32).hex(), "names": {}}
-
-
-def _place(environ: Mapping[str, str]) -> Path | None:
-    """Finds a folder in memory for this user's files."""
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    if runtime:
-        return Path(runtime, "vathos") if _is_in_memory(runtime) else None
-    # Everyone may write there, so the name is the user's, and PrivateFolder wants to be its owner.
-    return Path(_SHARED, f"vathos-{os.geteuid()}") if _is_in_memory(_SHARED) else None
-
-
-def _is_in_memory(path: str) -> bool:
-    """Tells whether a folder is on a file system that never was on a disk."""
-    try:
-        device = os.stat(path).st_dev
-        wanted = f"{os.major(device)}:{os.minor(device)}"
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                before, _, after = line.partition(" - ")
-                if before.split()[2] == wanted:
-                    return after.split()[0] in _IN_MEMORY
-    except (OSError, IndexError, AttributeError):
-        return False
-    return False

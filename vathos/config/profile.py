@@ -16,13 +16,14 @@ can read it; that is checked on the open descriptor.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vathos.config.names import SECRETS, profile_keys
-from vathos.system.late_errors import configuration_error, insecure_file
+from vathos.system.files import read_ordinary, refuse_exposed, user_folder
+from vathos.system.late_errors import configuration_error
 from vathos.system.text import did_you_mean
 
 __all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
@@ -70,12 +71,8 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
     """
     if chosen := environ.get("VATHOS_CONFIG"):
         return Path(chosen)
-    home = environ.get("HOME")
-    folder = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_CONFIG_HOME")
-    # The XDG specification has relative paths ignored.
-    if not folder or not os.path.isabs(folder):
-        folder = f"{home}/.config" if home else None
-    return Path(folder, "vathos", "config.toml") if folder else None
+    folder = user_folder("config", environ)
+    return folder and folder / "config.toml"
 
 
 def profile_names(path: Path | None) -> list[str]:
@@ -194,40 +191,25 @@ class _File(NamedTuple):
 
     def check(self, found: os.stat_result) -> None:
         """Refuses a file that others could write, or that shows them a secret."""
-        if not hasattr(os, "geteuid"):
-            return  # Windows: the profile folder of the user is what keeps others out
-        if found.st_uid not in {os.geteuid(), 0}:
-            insecure_file(
-                f"{self.path} belongs to another user ({found.st_uid}); make one of your own"
-            )
-        mode = stat.S_IMODE(found.st_mode)
-        fix = f"chmod 600 {self.path}"
-        if mode & 0o022:
-            insecure_file(f"{self.path} can be written by others (mode {mode:04o}): {fix}")
+        refuse = partial(
+            refuse_exposed, self.path, found, remedy="make one of your own", root_may_own=True
+        )
+        refuse(0o022)
         secrets = [
             f"{name} of [profile.{profile}]"
             for profile, values in self.profiles.items()
             for name in SECRETS
             if name in values
         ]
-        if secrets and mode & 0o044:
-            insecure_file(
-                f"{self.path} holds a secret ({secrets[0]}) and can be read by others "
-                f"(mode {mode:04o}): {fix}"
-            )
+        if secrets:
+            refuse(0o044, holding=f"holds a secret ({secrets[0]}) and ")
 
 
 def _content(path: Path) -> tuple[str, os.stat_result]:
     text, reason = "", None
     try:
-        # O_NONBLOCK: a FIFO in place of the file must not stop the reader.
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(file, "rb") as source:
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode):
-                reason = "it is no ordinary file"
-            else:
-                text = source.read(_LONGEST).decode()
+        content, found = read_ordinary(path, _LONGEST, follow=True)
+        text = content.decode()
     except OSError as error:
         reason = error.strerror
     except UnicodeDecodeError:

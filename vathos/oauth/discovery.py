@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from vathos.oauth.endpoint import Metadata, TokenEndpoint
 from vathos.oauth.exchange import MAX_BODY, get
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import checked_url, origin_of, realm_hint
+from vathos.system.files import user_folder, write_private
 from vathos.system.threads import Background
 from vathos.tokens import Instant, now
 
@@ -184,13 +184,9 @@ def _endpoint(issuer: str, url: str, document: dict[str, Any], name: str) -> str
 
 
 def _cache_file(issuer: str) -> Path | None:
-    home, folder = os.environ.get("HOME"), os.environ.get("XDG_CACHE_HOME")
-    if os.name == "nt":
-        folder = os.environ.get("LOCALAPPDATA")
-    if not folder or not os.path.isabs(folder):
-        folder = f"{home}/.cache" if home else None
+    folder = user_folder("cache", os.environ)
     name = hashlib.blake2b(issuer.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return Path(folder, "vathos", "issuers", f"{name}.json") if folder else None
+    return folder and folder / "issuers" / f"{name}.json"
 
 
 def _cached(issuer: str) -> Metadata | None:
@@ -217,6 +213,4 @@ def _cache(issuer: str, metadata: Metadata) -> None:
         "revocation_endpoint": metadata.revocation_url,
         "read_at": metadata.read_at,
     }
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    temporary.write_text(json.dumps(document))
-    temporary.replace(path)
+    write_private(path, json.dumps(document))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
 from vathos.stores.folder import PrivateFolder
-from vathos.system.extras import require, required
+from vathos.system import files
 from vathos.system.late_errors import configuration_error
 from vathos.tokens import Token
 
@@ -200,19 +198,10 @@ def state_folder(extra: str) -> Path:
     Raises:
         ConfigurationError: If this user has none.
     """
-    path = _state_path(extra)
+    path = files.state_folder(extra)
     if not path.is_absolute():
         configuration_error(
             "this user has no home folder: set VATHOS_TOKEN_STORE=file:/path, or pass "
             "FileStore('/path')"
         )
     return path
-
-
-def _state_path(extra: str) -> Path:
-    if sys.platform == "linux":
-        require("platformdirs", extra)
-        # What it would say, without the time its import takes.
-        path = os.environ.get("XDG_STATE_HOME", "")
-        return Path(path if path.strip() else Path("~/.local/state").expanduser(), "vathos")
-    return Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))

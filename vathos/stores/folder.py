@@ -10,23 +10,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vathos.system.extras import require, required
-
-if TYPE_CHECKING:
-    from vathos.errors import InsecureFileError
+from vathos.system.files import SAFE, read_ordinary, refuse_exposed, replacing
+from vathos.system.late_errors import insecure_file, is_one_of, store_error
 
 __all__ = ["PrivateFolder"]
 
 _HAS_DESCRIPTORS = {os.open, os.unlink, os.stat, os.rename} <= os.supports_dir_fd
-# Absent on Windows. O_NONBLOCK: a FIFO in place of a file must not stop the reader.
-_SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _SAFE
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE
 
 _REMEDY = "choose another folder with VATHOS_TOKEN_STORE=file:/path"
 
@@ -42,40 +37,23 @@ class PrivateFolder:
         """Reads a file of at most `limit` bytes; `None` if it is missing, unreadable or longer."""
         with self._errors(), self._opened() as folder:
             try:
-                file = os.open(self._at(name), os.O_RDONLY | _SAFE, dir_fd=folder)
+                data, found = read_ordinary(self._at(name), limit + 1, folder=folder)
             except PermissionError:
                 return None
             except OSError as error:
-                if error.errno in {errno.ELOOP, errno.ENXIO}:
-                    raise self._refused(name, "is a link or a socket", "remove it") from None
+                if error.errno in {errno.ELOOP, errno.ENXIO, errno.EINVAL}:
+                    insecure_file(f"{self.path / name} is a link or no ordinary file: remove it")
                 raise
-            try:
-                self._check(os.fstat(file), name)
-                data = _read_all(file, limit + 1)
-            finally:
-                os.close(file)
+            self._check(found, name)
             return data if len(data) <= limit else None
         return None
 
     def write(self, name: str, content: bytes) -> None:
         """Replaces a file in one step, or leaves it as it is."""
         self.make()
-        temporary = f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
         with self._errors(missing_is_fine=False), self._opened() as folder:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE
-            file = os.open(self._at(temporary), flags, 0o600, dir_fd=folder)
-            try:
-                with open(file, "wb", buffering=0) as target:
-                    if hasattr(os, "fchmod"):
-                        os.fchmod(file, 0o600)  # whatever the umask took away
-                    _write_all(file, content)
-                    os.fsync(target)
-                where = {"src_dir_fd": folder, "dst_dir_fd": folder}
-                os.replace(self._at(temporary), self._at(name), **where)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(self._at(temporary), dir_fd=folder)
-                raise
+            with replacing(self._at(name), folder=folder) as target:
+                _write_all(target.fileno(), content)
             if folder is not None:
                 os.fsync(folder)  # a refresh token that was replaced must not come back
 
@@ -140,7 +118,7 @@ class PrivateFolder:
             folder = os.open(self.path, _FOLDER)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-                raise self._refused("", "is a link or no folder", _REMEDY) from None
+                insecure_file(f"{self.path} is a link or no folder: {_REMEDY}")
             raise
         try:
             self._check(os.fstat(folder), "")
@@ -152,21 +130,10 @@ class PrivateFolder:
         """Refuses what others can reach; an empty name means the folder itself."""
         if not _HAS_DESCRIPTORS:
             return
-        if name and not (stat.S_ISREG(found.st_mode) and found.st_nlink <= 1):
-            raise self._refused(name, "is no ordinary file or has a second name", "remove it")
-        if found.st_uid != os.geteuid():
-            remedy = "remove it" if name else _REMEDY
-            raise self._refused(name, f"belongs to another user ({found.st_uid})", remedy)
-        if found.st_mode & 0o077:
-            mode = stat.S_IMODE(found.st_mode)
-            remedy = f"chmod {'600' if name else '700'} {self.path / name}"
-            raise self._refused(name, f"is open to other users (mode {mode:04o})", remedy)
-
-    def _refused(self, name: str, why: str, remedy: str) -> InsecureFileError:
-        # Late, because errors imports requests (every error is one of requests' too).
-        from vathos.errors import InsecureFileError  # noqa: PLC0415
-
-        return InsecureFileError(f"{self.path / name} {why}: {remedy}")
+        if name and found.st_nlink > 1:
+            insecure_file(f"{self.path / name} is a file with a second name: remove it")
+        remedy = "remove it" if name else _REMEDY
+        refuse_exposed(self.path / name, found, 0o077, remedy=remedy)
 
     @contextlib.contextmanager
     def _errors(self, *, missing_is_fine: bool = True) -> Iterator[None]:
@@ -175,19 +142,10 @@ class PrivateFolder:
         except OSError as error:
             if missing_is_fine and isinstance(error, FileNotFoundError):
                 return
-            from vathos.errors import StoreError  # noqa: PLC0415 - as above
-
-            if isinstance(error, StoreError | TimeoutError):
+            if isinstance(error, TimeoutError) or is_one_of(error, "StoreError"):
                 raise
             reason = error.strerror or type(error).__name__
-            raise StoreError(f"{self.path}: {reason}; if need be, {_REMEDY}") from error
-
-
-def _read_all(file: int, limit: int) -> bytes:
-    content = b""
-    while len(content) < limit and (more := os.read(file, limit - len(content))):
-        content += more
-    return content
+            store_error(f"{self.path}: {reason}; if need be, {_REMEDY}", error)
 
 
 def _write_all(file: int, content: bytes) -> None:

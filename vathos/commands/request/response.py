@@ -54,7 +54,7 @@ def _target(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as target:
             yield target
         return
-    with replacing(path, _EVERYBODY) as target:
+    with replacing(path, mode=_EVERYBODY) as target:
         if mode is not None and os.chmod in os.supports_fd:
             os.chmod(target.fileno(), stat.S_IMODE(mode))
         yield target
