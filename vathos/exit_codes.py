@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
-__all__ = ["CommandError", "Exit", "status_of"]
+__all__ = ["CommandError", "Exit", "judged", "status_of", "worst"]
 
 
 class Exit(enum.IntEnum):
@@ -16,12 +17,12 @@ class Exit(enum.IntEnum):
         USAGE: The command line makes no sense.
         CONFIGURATION: A setting, profile, secret or package is missing or cannot be used.
         REFUSED: The authorization server refused the credentials.
-        UNREACHABLE: A server could not be reached, was too late, or is broken; try again later.
+        UNREACHABLE: A server could not be reached, was too slow, or is broken; try again later.
         NO_TOKEN: There is no token that meets the condition.
-        UNSAFE: It was not done, as a secret or token would not have been safe.
+        UNSAFE: Not done, because a secret or token would not have been safe.
         API_ERROR: The API answered with a status of 400 or more.
         INTERRUPTED: Ctrl-C (128 + SIGINT, as shells report it).
-        BROKEN_PIPE: Whoever read the output left (128 + SIGPIPE).
+        BROKEN_PIPE: The reader closed the pipe (128 + SIGPIPE).
     """
 
     DONE = 0
@@ -50,6 +51,12 @@ class CommandError(Exception):
         self.status = status
 
 
+_WORST_FIRST = (
+    *(Exit.UNSAFE, Exit.CONFIGURATION, Exit.REFUSED),  # a person has to do something
+    *(Exit.UNREACHABLE, Exit.NO_TOKEN, Exit.DONE),
+)
+
+
 def status_of(error: BaseException) -> Exit | None:
     """Finds the exit status for an error.
 
@@ -57,9 +64,11 @@ def status_of(error: BaseException) -> Exit | None:
         error: What a command raised.
 
     Returns:
-        The status; `None` if it is nothing that is expected to happen.
+        The status; `None` for a bug.
     """
-    # Only here, as these need the HTTP library, and most commands end without an error.
+    if isinstance(error, CommandError):
+        return error.status
+    # Late, as these need the HTTP library, and most commands end without an error.
     import ssl  # noqa: PLC0415
 
     import requests  # noqa: PLC0415
@@ -86,3 +95,33 @@ def status_of(error: BaseException) -> Exit | None:
     if cause_of(error, ssl.SSLError, requests.exceptions.SSLError):
         return Exit.UNSAFE
     return Exit.CONFIGURATION if isinstance(error, ValueError) else Exit.UNREACHABLE
+
+
+def judged(error: Exception) -> tuple[Exit, str]:
+    """Turns an error into status and message, for a command that goes on after it.
+
+    Args:
+        error: What was raised.
+
+    Returns:
+        The exit status and the message.
+
+    Raises:
+        Exception: The error itself, if it is a bug.
+    """
+    status = status_of(error)
+    if status is None:
+        raise error
+    return status, str(error)
+
+
+def worst(statuses: Iterable[Exit]) -> Exit:
+    """Finds the status of a command that did several things.
+
+    Args:
+        statuses: The status of each.
+
+    Returns:
+        The first of 7, 3, 4, 5, 6 that occurs; `DONE` if none does.
+    """
+    return min(statuses, key=_WORST_FIRST.index, default=Exit.DONE)

@@ -6,14 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.commands.driving import Driver
 from vathos.cli import COMMANDS
-from vathos.commands import completion
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
 
@@ -34,7 +32,8 @@ zmodload zsh/zpty
 zpty -b shell zsh -f -i
 zpty -w shell "source $1"
 zpty -n -w shell "$2"$'\\t'
-sleep 2
+for _ in {1..600}; do [[ -s $3 ]] && break; sleep 0.1; done
+sleep 0.3
 zpty -d shell
 """
 ZSHRC = """
@@ -152,9 +151,9 @@ def test_zsh_completes(vathos: Driver, home: Path, path: str) -> None:
         seen = folder / "seen"
         seen.unlink(missing_ok=True)
         subprocess.run(
-            [shell("zsh"), "-f", "-c", ZSH, "zsh", str(start), line],
+            [shell("zsh"), "-f", "-c", ZSH, "zsh", str(start), line, str(seen)],
             env={**os.environ, "PATH": path},
-            timeout=60,
+            timeout=120,
             check=True,
         )
         assert offers <= set(seen.read_text().split())
@@ -170,14 +169,7 @@ def test_script_is_accepted(vathos: Driver, home: Path, name: str) -> None:
 
 def test_without_shtab(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package that makes the scripts, the message says what to install."""
-    found = import_module
-
-    def without(name: str) -> object:
-        if name == "shtab":
-            raise ImportError(name)
-        return found(name)
-
-    monkeypatch.setattr(completion, "import_module", without)
+    monkeypatch.setitem(sys.modules, "shtab", None)
     done = vathos("completion", "bash")
     message = f"vathos: completion needs the package shtab: {install_line('cli')}\n"
     assert (done.status, done.out, done.err) == (Exit.CONFIGURATION, "", message)

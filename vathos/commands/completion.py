@@ -18,8 +18,8 @@ from types import ModuleType
 
 from vathos.cli import COMMANDS, Parser
 from vathos.config.profile import config_path, profile_names
-from vathos.exit_codes import CommandError, Exit
-from vathos.system.extras import install_line
+from vathos.exit_codes import Exit
+from vathos.system.extras import required
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,11 +35,6 @@ _PROFILE = {"bash": "_vathos_profiles", "zsh": "_vathos_profiles", "fish": f"({_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
     parser.add_argument(
         "shell",
         choices=(*_SHELLS, _PROFILES),
@@ -48,43 +43,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
     if options.shell == _PROFILES:
         for name in profile_names(config_path(os.environ)):
             print(name)
         return Exit.DONE
-    shtab = _shtab()
-    script = shtab.complete(_whole(shtab), shell=options.shell, preamble=_PREAMBLE)
+    shtab = required("shtab", "cli", "completion")
+    script = shtab.complete(_parser_of_all(shtab), shell=options.shell, preamble=_PREAMBLE)
     sys.stdout.write(f"{script.rstrip()}\n")
     return Exit.DONE
 
 
-def _shtab() -> ModuleType:
-    try:
-        return import_module("shtab")
-    except ImportError:
-        raise CommandError(
-            Exit.CONFIGURATION,
-            f"completion needs the package shtab: {install_line('cli')}",
-        ) from None
-
-
-def _whole(shtab: ModuleType) -> argparse.ArgumentParser:
-    """Builds one parser of all commands, which otherwise are loaded one at a time."""
+def _parser_of_all(shtab: ModuleType) -> argparse.ArgumentParser:
+    """Builds one parser for all commands, which otherwise are loaded one at a time."""
     parser = Parser(prog="vathos")
     parser.add_argument("--version", action="version", help="print the version and exit")
     commands = parser.add_subparsers()
     for name, command in COMMANDS.items():
         each = commands.add_parser(name, help=command.summary)
         import_module(command.module).add_arguments(each)
-        for action in each._actions:  # noqa: SLF001 - shtab's own way to be told what a value is
+        for action in each._actions:  # noqa: SLF001 - shtab documents it so
             if action.metavar == "FILE":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
             elif action.dest == "profile":

@@ -1,12 +1,15 @@
 """Try credentials at the server, and keep them as a profile.
 
-What neither an option nor a variable gives is asked for in the terminal, secrets without echo. The
-server is then asked for a token; if it refuses, nothing is written.
+It prompts only for values not given by an option or variable; secrets are not echoed. The server
+is then asked for a token; if it refuses, nothing is written.
 
-The profile is written into the configuration file, which is replaced as a whole and gets mode 0600;
-all else in it stays as it is. A secret that comes from a file stays there, and the profile names
-the file. Any other secret stands in the profile, or with --keyring in the keyring. An existing
-profile is replaced, with all its lines, only after a question or with --replace.
+The configuration file is replaced as a whole and gets mode 0600; the rest of it is unchanged. A
+secret that comes from a file stays there, and the profile names the file. Any other secret is
+written into the profile, or with --keyring into the keyring. An existing profile is replaced, with
+all its lines, only after a question or with --replace.
+
+Profiles are written with the package tomlkit. If it is missing, this command says how to install
+it.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vathos.commands.fresh_token import listen, source_of
-from vathos.commands.keyring_entry import keep_in_keyring, require_keyring
-from vathos.commands.options import add_settings, completed, settings_of
+from vathos.assembly import build_source
+from vathos.commands.fresh_token import store_of
+from vathos.commands.options import add_settings, completed, log_to_stderr, settings_of
 from vathos.commands.profile_writer import ProfileFile
 from vathos.commands.terminal import ask, ask_secret, has_terminal
 from vathos.config.names import KEYS, SECRETS, variable
@@ -28,20 +31,18 @@ from vathos.config.secret_sources import SecretFile
 from vathos.config.settings import Settings, resolve
 from vathos.exit_codes import CommandError, Exit
 from vathos.grants import reveal
+from vathos.stores.keyring import USELESS
 from vathos.stores.memory import MemoryStore
+from vathos.system.extras import required
 
 __all__ = ["add_arguments", "run"]
 
 _SERVICE = "vathos"
 _USER = "user name (empty for a service account)"
+_WITHOUT_KEYRING = "without --keyring the secrets go into the profile, a file of mode 0600"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
     parser.add_argument("--keyring", action="store_true", help="keep the secrets in the keyring")
     parser.add_argument(
         "--replace", action="store_true", help="replace an existing profile without a question"
@@ -50,17 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
-    listen(options)
+    log_to_stderr(options)
     if options.keyring:
-        require_keyring()
+        _require_keyring()
     file = ProfileFile(_path(options))
     name = options.profile or os.environ.get("VATHOS_PROFILE") or file.default_profile
     file.check(name)
@@ -68,16 +61,17 @@ def run(options: argparse.Namespace) -> int:
         _ask_to_replace(file, name)
     settings = _asked_for(settings_of(options, complete=False, with_profile=False))
     print(f"vathos: asking {settings.authority} for a token", file=sys.stderr)
-    token = source_of(settings, MemoryStore()).token()
+    token = build_source(settings, store=MemoryStore()).token()
     values = _in_clear(settings)
     lines = [_line(*each, settings, in_keyring=options.keyring) for each in values.items()]
     file.write(name, dict(lines))
     written = resolve({}, environ={}, profile=name, config=str(file.path))
     if _in_clear(written) != values:
         raise CommandError(Exit.FAILED, f"{file.path} does not read back as it was written")
-    source_of(written).adopt(token)
-    print(f"vathos: the profile {name!r} is in {file.path}", file=sys.stderr)
-    _tell_what_goes_before(written, resolve({}, profile=name, config=str(file.path)))
+    build_source(written, store=store_of(written)).adopt(token)
+    who = written.username or written.client_id
+    print(f"vathos: logged in as {who}; profile {name!r} saved to {file.path}", file=sys.stderr)
+    _warn_of_variables(written, resolve({}, profile=name, config=str(file.path)))
     return Exit.DONE
 
 
@@ -93,17 +87,17 @@ def _path(options: argparse.Namespace) -> Path:
 def _ask_to_replace(file: ProfileFile, name: str) -> None:
     if name not in file.names:
         return
-    there = f"the profile {name!r} is in {file.path} already"
+    there = f"{file.path} already has a profile {name!r}"
     if not has_terminal():
         raise CommandError(Exit.CONFIGURATION, f"{there}; --replace replaces it")
     keys = ", ".join(file.keys(name)) or "no lines"
     answer = ask(f"{there} ({keys}); replace all of it? [y/N]")
     if answer.lower() not in {"y", "yes"}:
-        raise CommandError(Exit.CONFIGURATION, "the profile stays as it is")
+        raise CommandError(Exit.CONFIGURATION, "the profile was not changed")
 
 
 def _asked_for(settings: Settings) -> Settings:
-    """Asks for what is missing; whose the token is only where something was."""
+    """Asks for missing credentials; for a user name only if something was missing."""
     missing = settings.missing
     if not missing:
         return settings
@@ -111,7 +105,8 @@ def _asked_for(settings: Settings) -> Settings:
         raise CommandError(Exit.CONFIGURATION, _missing_text(missing))
     if settings.sources.get("token_url") == "default":
         print(
-            f"vathos: the server is {settings.token_url}; --issuer or --token-url names another",
+            f"vathos: the server is {settings.token_url}; choose another with --issuer or "
+            "--token-url",
             file=sys.stderr,
         )
     settings = completed(settings, {name: _answer(name) for name in missing})
@@ -138,7 +133,7 @@ def _missing_text(missing: tuple[str, ...]) -> str:
 
 
 def _in_clear(settings: Settings) -> dict[str, Any]:
-    """Returns what was given, comparable whatever place a secret is in; no defaults."""
+    """Returns all that was given, secrets too; wherever they are kept, they compare equal."""
     values = {}
     for name in KEYS:
         value = reveal(getattr(settings, name))
@@ -148,13 +143,13 @@ def _in_clear(settings: Settings) -> dict[str, Any]:
 
 
 def _line(name: str, value: Any, settings: Settings, *, in_keyring: bool) -> tuple[str, Any]:
-    """Writes a setting as a line of a profile; a secret that is in a file stays there."""
+    """Makes a line of a profile; a secret that is in a file stays there."""
     if name not in SECRETS:
         return name, value
     if in_keyring:
         who = settings.client_id if name == "client_secret" else settings.username
         entry = f"{name} of {who} at {settings.authority}"
-        keep_in_keyring(_SERVICE, entry, value)
+        _keep_in_keyring(entry, value)
         return f"{name}_keyring", [_SERVICE, entry]
     reader = getattr(settings, name).reader
     if isinstance(reader, SecretFile):
@@ -162,13 +157,32 @@ def _line(name: str, value: Any, settings: Settings, *, in_keyring: bool) -> tup
     return name, value
 
 
-def _tell_what_goes_before(written: Settings, found: Settings) -> None:
-    """Tells of variables that keep the profile from being used as it is."""
-    client = found.sources.get("client_id", "")  # who names it shuts out the person below
+def _require_keyring() -> Any:
+    keyring = required("keyring", "keyring")
+    if type(keyring.get_keyring()).__module__.startswith(USELESS):
+        raise CommandError(Exit.CONFIGURATION, f"this host has no keyring; {_WITHOUT_KEYRING}")
+    return keyring
+
+
+def _keep_in_keyring(entry: str, secret: str) -> None:
+    keyring, reason = _require_keyring(), None
+    try:
+        keyring.set_password(_SERVICE, entry, secret)
+    except Exception as error:  # noqa: BLE001 - backends raise what they like
+        reason = type(error).__name__
+    if reason is not None:  # outside of the block: the error may hold the secret
+        raise CommandError(
+            Exit.CONFIGURATION, f"the keyring could not be written ({reason}); {_WITHOUT_KEYRING}"
+        )
+
+
+def _warn_of_variables(written: Settings, found: Settings) -> None:
+    """Names variables that override the profile."""
+    client = found.sources.get("client_id", "")  # whoever names the client shuts out a person below
     places = {
         found.sources.get(name, client)
         for name in KEYS
         if getattr(found, name) != getattr(written, name)
     }
     for place in sorted(places - {*written.sources.values()}):
-        print(f"vathos: {place} is set, and goes before this profile", file=sys.stderr)
+        print(f"vathos: {place} is set, and overrides this profile", file=sys.stderr)

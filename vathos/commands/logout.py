@@ -1,7 +1,7 @@
-"""Revoke a token at the server (RFC 7009), then forget it.
+"""Revoke a token at the server (RFC 7009), then delete it.
 
-The login that came with it ends too. Where the server cannot be reached, or refuses, the token is
-kept, so that it can be revoked later; --no-revoke forgets it all the same. The profile stays.
+The login session that came with it ends too. If the server cannot be reached, or refuses, the
+token is kept so that it can be revoked later; --no-revoke deletes it anyway. The profile stays.
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from vathos.commands.fresh_token import listen, source_of, store_of
-from vathos.commands.options import add_settings, settings_of
-from vathos.commands.profiles import add_all, each_profile, judged, worst
-from vathos.commands.shortcut import Shortcut
+from vathos.assembly import build_source
+from vathos.commands.fresh_token import store_of
+from vathos.commands.options import (
+    add_all,
+    add_settings,
+    each_profile,
+    log_to_stderr,
+    settings_of,
+)
 from vathos.commands.status_text import local
+from vathos.commands.stored_token import EntryNames, kept
 from vathos.config.settings import Settings
 from vathos.errors import VathosError
-from vathos.exit_codes import CommandError, Exit
-from vathos.oauth.identity import identity_of
+from vathos.exit_codes import CommandError, Exit, judged, worst
 from vathos.stores.base import TokenStore
 from vathos.stores.file import FileStore
 from vathos.tokens import Token
@@ -26,39 +31,26 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
     add_all(parser)
     parser.add_argument(
-        "--no-revoke", action="store_true", help="forget the token only; the server is not asked"
+        "--no-revoke", action="store_true", help="only delete the token; do not ask the server"
     )
     add_settings(parser, without=("base_url", "timeout"))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
-    listen(options)
+    log_to_stderr(options)
     if not options.all:
         _log_out(options)
         return Exit.DONE
     profiles = each_profile(options)
     if not profiles:
-        print("vathos: there is no profile, and so nothing to forget", file=sys.stderr)
+        print("vathos: there is no profile, and so no token to delete", file=sys.stderr)
     return worst([_judged(each) for each in profiles])
 
 
 def _judged(options: argparse.Namespace) -> Exit:
-    """Logs one profile out of several; the others have their turn whatever happens."""
+    """Logs one of several profiles out; a failure does not keep the others from their turn."""
     try:
         _log_out(options)
     except (CommandError, VathosError) as error:
@@ -70,25 +62,25 @@ def _judged(options: argparse.Namespace) -> Exit:
 
 def _log_out(options: argparse.Namespace) -> None:
     settings = settings_of(options)
-    grant = settings.grant().settled()
-    identity, store = identity_of(settings.authority, grant), store_of(settings)
-    token = store.load(identity)
+    store = store_of(settings)
+    identity, token = kept(settings, store)
     if token is not None and not options.no_revoke:
         _revoke(settings, store)
     store.delete(identity)
     if isinstance(store, FileStore):
-        Shortcut().forget()
+        EntryNames().forget()
     print(f"vathos: {_done(settings, token, options.no_revoke)}", file=sys.stderr)
 
 
 def _revoke(settings: Settings, store: TokenStore) -> None:
     try:
-        source_of(settings, store).revoke()
+        build_source(settings, store=store).revoke()
     except VathosError as error:
         status, problem = judged(error)
         raise CommandError(
             status,
-            f"{problem}; the token is kept, to be revoked later (--no-revoke forgets it as it is)",
+            f"{problem}; the token is kept, so that it can be revoked later (--no-revoke deletes "
+            "it anyway)",
         ) from None
 
 
@@ -99,8 +91,8 @@ def _done(settings: Settings, token: Token | None, no_revoke: bool) -> str:
     if settings.profile is not None:
         whose = f"the profile {settings.profile!r}"
     if token is None:
-        return f"there is no token of {whose} to forget"
+        return f"there is no token of {whose} to delete"
     if not no_revoke:
-        return f"the token of {whose} is revoked and forgotten"
+        return f"the token of {whose} is revoked and deleted"
     until = "" if token.expires_at is None else f" until {local(token.expires_at)}"
-    return f"the token of {whose} is forgotten; not revoked, it works{until} where somebody has it"
+    return f"the token of {whose} is deleted, not revoked: a copy of it works{until}"

@@ -1,4 +1,4 @@
-"""The options that commands share: where the settings come from, and how much is told.
+"""The options that commands share: where the settings come from, and how much is logged.
 
 There is no option for a secret itself: other users of the machine can read command lines.
 """
@@ -8,29 +8,35 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.profile import config_path, profile_names
 from vathos.config.settings import Settings, resolve
 from vathos.exit_codes import CommandError, Exit
 
-__all__ = ["add_settings", "completed", "require_complete", "settings_of"]
+__all__ = [
+    "add_all",
+    "add_settings",
+    "completed",
+    "each_profile",
+    "log_to_stderr",
+    "require_complete",
+    "seconds",
+    "settings_of",
+]
 
 _PROFILE = {"VATHOS_PROFILE", "VATHOS_CONFIG"}
 _METAVARS = {"url": "URL", "number": "SECONDS", "path": "FILE", "store": "URL"}
 
 
 def add_settings(parser: argparse.ArgumentParser, *, without: tuple[str, ...] = ()) -> None:
-    """Describes the options for settings.
-
-    Args:
-        parser: The parser of the command.
-        without: Settings, or `prompt`, that mean nothing to the command.
-    """
+    """Describes the options for settings, but those that mean nothing to the command."""
     group = parser.add_argument_group(
         "settings",
-        "Each goes before its variable (VATHOS_CLIENT_ID for --client-id), a credentials folder "
+        "An option overrides its variable (--client-id: VATHOS_CLIENT_ID), a credentials folder "
         "and the profile.",
     )
     group.add_argument("--profile", metavar="NAME", help="name of the profile (VATHOS_PROFILE)")
@@ -45,31 +51,45 @@ def add_settings(parser: argparse.ArgumentParser, *, without: tuple[str, ...] = 
             group.add_argument(flag, metavar=metavar, help=key.about)
     if "prompt" not in without:
         group.add_argument(
-            "--prompt", action="store_true", help="ask for secrets that are missing, without echo"
+            "--prompt", action="store_true", help="ask for missing secrets, without echo"
         )
     parser.add_argument(
-        "-v", dest="verbose", action="count", default=0, help="tell more; -vv tells most"
+        "-v", dest="verbose", action="count", default=0, help="more output; -vv for still more"
     )
+
+
+def log_to_stderr(options: argparse.Namespace) -> None:
+    """Shows the log of this package on standard error, with `-v` more of it."""
+    import logging  # noqa: PLC0415 - a token from the store needs no log
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("vathos: %(message)s"))
+    log = logging.getLogger("vathos")
+    log.addHandler(handler)
+    log.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])
+
+
+def seconds(minimum: float | None = None) -> Callable[[str], float]:
+    """Makes the type of an option that takes seconds: at least `minimum`, without it above 0."""
+    limit = "above 0" if minimum is None else f"at least {minimum:g}"
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        is_enough = value > 0 if minimum is None else value >= minimum
+        if not is_enough or value == float("inf"):
+            raise argparse.ArgumentTypeError(f"must be a number of seconds, {limit}")
+        return value
+
+    return number
 
 
 def settings_of(
     options: argparse.Namespace, *, complete: bool = True, with_profile: bool = True
 ) -> Settings:
-    """Finds the settings of a command.
-
-    Args:
-        options: Its options.
-        complete: Whether a grant must come of them.
-        with_profile: Whether a profile is read.
-
-    Returns:
-        The settings.
-
-    Raises:
-        ConfigurationError: If one is malformed.
-        InsecureFileError: If others could write the profile, or read a secret in it.
-        CommandError: If a credential is missing, or two secrets are to come from standard input.
-    """
+    """Finds the settings of a command; by default a missing credential is an error."""
     arguments: dict[str, Any] = {name: getattr(options, name, None) for name in KEYS}
     files = {name: getattr(options, f"{name}_file") for name in SECRETS}
     if list(files.values()).count("-") > 1:
@@ -82,7 +102,7 @@ def settings_of(
     else:
         settings = resolve(arguments, environ=_without_profile(os.environ), flags=True)
     if getattr(options, "prompt", False):
-        from vathos.commands.terminal import ask_secret  # noqa: PLC0415 - for few
+        from vathos.commands.terminal import ask_secret  # noqa: PLC0415 - only with --prompt
 
         # As they complete what was found, they must not count as the caller's own credentials.
         missing = [name for name in settings.missing if name in SECRETS]
@@ -93,18 +113,10 @@ def settings_of(
 
 
 def completed(settings: Settings, answers: Mapping[str, str]) -> Settings:
-    """Adds what a person has typed in.
+    """Adds what a person has typed, by the names of settings."""
+    from dataclasses import replace  # noqa: PLC0415 - only after a question
 
-    Args:
-        settings: The settings.
-        answers: The answers, by setting.
-
-    Returns:
-        The settings with them.
-    """
-    from dataclasses import replace  # noqa: PLC0415 - for few
-
-    from vathos.grants import Secret  # noqa: PLC0415 - for few
+    from vathos.grants import Secret  # noqa: PLC0415 - only after a question
 
     values: dict[str, Any] = {
         name: Secret(value) if name in SECRETS else value for name, value in answers.items()
@@ -114,14 +126,7 @@ def completed(settings: Settings, answers: Mapping[str, str]) -> Settings:
 
 
 def require_complete(settings: Settings) -> None:
-    """Makes sure that a grant can come of settings.
-
-    Args:
-        settings: The settings.
-
-    Raises:
-        CommandError: If a credential is missing; the message says where it may come from.
-    """
+    """Fails if a credential is missing, and says where it may come from."""
     missing = settings.missing
     if not missing:
         return
@@ -135,7 +140,7 @@ def require_complete(settings: Settings) -> None:
 
 
 def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leaves variables of settings alone: without a home there is no configuration file."""
+    """Keeps variables of settings only: without a home there is no configuration file."""
     return {
         name: value
         for name, value in environ.items()
@@ -144,7 +149,7 @@ def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _secret(name: str, path: str) -> Any:
-    from vathos.config.secret_sources import SecretFile, without_line_end  # noqa: PLC0415 - for few
+    from vathos.config.secret_sources import SecretFile, without_line_end  # noqa: PLC0415 - seldom
 
     if path != "-":
         source = SecretFile(f"--{name.replace('_', '-')}-file", path)
@@ -154,3 +159,23 @@ def _secret(name: str, path: str) -> Any:
     if not text:
         raise CommandError(Exit.CONFIGURATION, f"standard input brought no {KEYS[name].about}")
     return text
+
+
+def add_all(parser: argparse.ArgumentParser) -> None:
+    """Describes the option `--all`."""
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every profile; the exit status is the worst: 7, 3, 4, 5, 6, 0",
+    )
+
+
+def each_profile(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """Makes of the options of `--all` those for each profile in the file."""
+    given = vars(options)
+    if options.profile or "-" in given.values():
+        raise CommandError(
+            Exit.USAGE, "--all takes neither --profile nor a secret from standard input"
+        )
+    path = Path(options.config) if options.config else config_path(os.environ)
+    return [argparse.Namespace(**{**given, "profile": name}) for name in profile_names(path)]

@@ -1,13 +1,13 @@
 """Run an authorization server and a protected API on this machine, to develop against.
 
-When it listens, one line of JSON on standard output tells where it is and what its clients and
-users are called; secrets are in that line and nowhere else. It ends with Ctrl-C, with SIGTERM, or
-with --until-eof when its standard input ends.
+When it is ready, it prints one line of JSON with its URLs, its clients and users and their secrets,
+which are shown nowhere else. It stops on Ctrl-C, on SIGTERM, or with --until-eof at the end of its
+standard input.
 
-POST /__vathos__/VERB gives orders to it, GET /__vathos__/state tells what happened; both work from
+POST /__vathos__/VERB gives it an order, GET /__vathos__/state shows what happened; both work from
 this machine only. A scenario is a file with such orders, each with its time.
 
-It keeps everything in memory, and is nothing to protect real data with.
+It keeps everything in memory, and is not made to protect real data.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import secrets
 import ssl
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from vathos.commands.accounts import accounts_of
-from vathos.commands.serve_process import facts_of, tell_request, tell_step, until_stopped
+from vathos.commands.options import seconds
+from vathos.commands.serve_process import facts_of, log_request, log_step, until_stopped
+from vathos.config.secret_sources import SecretFile
+from vathos.errors import ConfigurationError
 from vathos.exit_codes import CommandError, Exit
 from vathos.testing.accounts import Accounts, Client, User
 from vathos.testing.dialects import DIALECTS
@@ -31,18 +35,15 @@ from vathos.testing.server import AuthorizationServer
 
 __all__ = ["add_arguments", "run"]
 
+Account = TypeVar("Account")
+
 _PORT = 2884  # AUTH on the keys of a telephone
-_EVERYWHERE = "0.0.0.0"  # noqa: S104 - only for those who say --public
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - only with --public
 _LISTEN_TO_SIGNALS = 0.5
-"""Seconds after which waiting is begun anew: on Windows nothing else lets Ctrl-C through."""
+"""Seconds of one wait: on Windows Ctrl-C gets through only between two."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
     where = parser.add_argument_group("where it listens")
     where.add_argument(
         "--port",
@@ -54,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--public",
         action="store_true",
-        help="let other machines reach it; without --host at every address of this machine",
+        help="let other machines reach it, without --host on every address of this machine",
     )
     where.add_argument(
         "--tls", metavar="FILE", help="PEM file with certificate and key, to serve https with"
     )
     who = parser.add_argument_group(
         "clients and users",
-        "Each can be given several times. Without a file for it, a secret is made up.",
+        "Each can be given several times. Without a file, the secret is random.",
     )
     who.add_argument(
         "--client",
@@ -78,57 +79,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_tokens(parser)
     parser.add_argument("--scenario", metavar="FILE", help="file with orders, TOML or JSON")
     parser.add_argument(
-        "--until-eof", action="store_true", help="end when standard input ends, as with its parent"
+        "--until-eof",
+        action="store_true",
+        help="stop at the end of standard input, such as when the parent ends",
     )
-    parser.add_argument(
-        "-v", dest="verbose", action="count", default=0, help="tell of each request"
-    )
+    parser.add_argument("-v", dest="verbose", action="count", default=0, help="log each request")
 
 
 def _add_tokens(parser: argparse.ArgumentParser) -> None:
     tokens = parser.add_argument_group("tokens")
     tokens.add_argument(
         "--token-ttl",
-        type=_seconds,
+        type=seconds(),
         default=300.0,
         metavar="SECONDS",
         help="how long access tokens live (default: %(default)g)",
     )
     tokens.add_argument(
         "--refresh-ttl",
-        type=_seconds,
+        type=seconds(),
         default=1800.0,
         metavar="SECONDS",
         help="how long refresh tokens live (default: %(default)g)",
     )
     tokens.add_argument(
-        "--no-rotate", action="store_true", help="let a refresh token be used again and again"
+        "--no-rotate", action="store_true", help="let a refresh token be used more than once"
     )
     tokens.add_argument(
         "--refresh-for-client-credentials",
         action="store_true",
-        help="give refresh tokens to service accounts too",
+        help="issue refresh tokens to service accounts too",
     )
     tokens.add_argument(
         "--dialect",
         choices=DIALECTS,
         default="rfc",
-        help="words and statuses of refusals (default: %(default)s)",
+        help="texts and statuses of refusals (default: %(default)s)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
     host = _host(options)
-    clients = accounts_of(Client, "client", options.client or ["robot"])
-    users = accounts_of(User, "user", options.user or ["ada"])
+    clients = _accounts(Client, "client", options.client or ["robot"])
+    users = _accounts(User, "user", options.user or ["ada"])
     scenario = _scenario(options.scenario, clients, users)
     settings = {
         "clients": clients,
@@ -147,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(facts_of(server, host, clients, users)), flush=True)
         player = threading.Thread(
             target=scenario.play,
-            args=(server, stop, tell_step),
+            args=(server, stop, log_step),
             name="vathos-scenario",
             daemon=True,
         )
@@ -158,8 +151,35 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
+def _accounts(
+    kind: Callable[[str, str], Account], option: str, given: Sequence[str]
+) -> list[Account]:
+    """Makes clients or users of what an option gives: `ID`, or `ID=FILE` with the secret."""
+    names = [text.partition("=")[0] for text in given]
+    for name in names:
+        if not name:
+            raise CommandError(
+                Exit.USAGE, f"--{option} takes a name first, as in --{option} NAME=FILE"
+            )
+        if names.count(name) > 1:
+            raise CommandError(Exit.USAGE, f"--{option} {name} is given twice")
+    return [kind(name, _secret(option, text)) for name, text in zip(names, given, strict=True)]
+
+
+def _secret(option: str, text: str) -> str:
+    name, equals, path = text.partition("=")
+    if not equals:
+        return secrets.token_urlsafe(16)
+    try:
+        return SecretFile(f"--{option} {name}=FILE", path)()
+    except ConfigurationError as error:
+        reason = str(error)
+    # Without the path: people put the secret itself in its place.
+    raise CommandError(Exit.CONFIGURATION, reason.replace(f" {path} ", " ", 1))
+
+
 def _host(options: argparse.Namespace) -> str:
-    """Finds the address to listen on; one that others can reach only if that was said."""
+    """Finds the address to listen on; one that others can reach only with --public."""
     host: str = options.host or (_EVERYWHERE if options.public else "127.0.0.1")
     if ipaddress.ip_address(host).is_loopback:
         return host
@@ -213,7 +233,7 @@ def _listening(
             host=host,
             port=options.port,
             control=True,
-            on_request=tell_request if options.verbose else None,
+            on_request=log_request if options.verbose else None,
             **settings,
         )
     except OSError as error:
@@ -225,7 +245,7 @@ def _listening(
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last one there is
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the highest port
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return int(text)
 
@@ -235,13 +255,3 @@ def _address(text: str) -> str:
         return str(ipaddress.IPv4Address("127.0.0.1" if text == "localhost" else text))
     except ValueError:
         raise argparse.ArgumentTypeError("must be an IPv4 address such as 127.0.0.1") from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
-    return value

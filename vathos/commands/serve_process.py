@@ -1,4 +1,4 @@
-"""What a server that is a process does beside serving: it tells where it is, and it ends."""
+"""The `serve` process: describes itself as JSON, logs requests, stops on SIGTERM or at EOF."""
 
 from __future__ import annotations
 
@@ -17,23 +17,13 @@ from vathos.testing.records import RecordedRequest
 from vathos.testing.scenario import Step
 from vathos.testing.server import AuthorizationServer
 
-__all__ = ["facts_of", "tell_request", "tell_step", "until_stopped"]
+__all__ = ["facts_of", "log_request", "log_step", "until_stopped"]
 
 
 def facts_of(
     server: AuthorizationServer, host: str, clients: Iterable[Client], users: Iterable[User]
 ) -> dict[str, Any]:
-    """Tells what a client of the server must know.
-
-    Args:
-        server: The server.
-        host: The address that it listens on.
-        clients: Its clients.
-        users: Its users.
-
-    Returns:
-        The members of the first line; there are secrets among them.
-    """
+    """Returns what a client of the server must know, its secrets among it: the first line."""
     address = ipaddress.ip_address(host)
     return {
         "issuer": server.issuer,
@@ -48,7 +38,7 @@ def facts_of(
         "password": server.password,
         "clients": {each.client_id: each.client_secret for each in clients},
         "users": {each.username: each.password for each in users},
-        # It answers on loopback alone.
+        # The control endpoint answers on loopback only.
         "control_url": server.control_url
         if address.is_loopback or address.is_unspecified
         else None,
@@ -64,14 +54,7 @@ def facts_of(
 
 @contextlib.contextmanager
 def until_stopped(*, until_eof: bool) -> Iterator[threading.Event]:
-    """Waits for what ends the server: SIGTERM, or its standard input.
-
-    Args:
-        until_eof: Whether it ends with its standard input.
-
-    Yields:
-        An event that is set then.
-    """
+    """Yields an event that SIGTERM sets, and with `until_eof` the end of standard input."""
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if until_eof:
@@ -91,27 +74,21 @@ def _wait_for_end(stop: threading.Event) -> None:
     stop.set()
 
 
-def _tell(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody has to listen
-        print(f"vathos: {printable(text)}", file=sys.stderr, flush=True)
+def _log(text: str) -> None:
+    with contextlib.suppress(OSError):  # the server goes on even if nobody reads this
+        # In one piece: print would write the line end by itself, and threads would mix lines.
+        sys.stderr.write(f"vathos: {printable(text)}\n")
+        sys.stderr.flush()
 
 
-def tell_step(step: Step) -> None:
-    """Tells on standard error that a step of the scenario was done.
-
-    Args:
-        step: The step.
-    """
-    _tell(f"scenario, {step.after:g} s: {step.order}")
+def log_step(step: Step) -> None:
+    """Logs a step of the scenario."""
+    _log(f"scenario, {step.after:g} s: {step.order}")
 
 
-def tell_request(record: RecordedRequest) -> None:
-    """Tells on standard error of a request, in a line without secrets.
-
-    Args:
-        record: The request.
-    """
+def log_request(record: RecordedRequest) -> None:
+    """Logs a request, in a line without secrets."""
     who = record.username or record.client_id or "nobody"
     what = record.path if record.endpoint in {"api", "unknown"} else record.grant_type or ""
     answer = "no answer" if record.status is None else str(record.status)
-    _tell(f"{record.endpoint}: {' '.join(filter(None, [record.method, what]))}, {who}: {answer}")
+    _log(f"{record.endpoint}: {' '.join(filter(None, [record.method, what]))}, {who}: {answer}")

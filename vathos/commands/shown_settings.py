@@ -1,4 +1,4 @@
-"""What every setting is and where it comes from, fit to be shown."""
+"""Every setting with the place it comes from, without secrets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ __all__ = ["Row", "described", "shown_store"]
 
 
 class Row(NamedTuple):
-    """One setting.
-
-    Attributes:
-        name: Its name.
-        value: What it is, `set` for a secret; `None` where there is none.
-        source: Where it comes from, in words.
-    """
+    """One setting: `value` is `set` for a secret, `None` if there is none; `source` is in words."""
 
     name: str
     value: str | None
@@ -27,14 +21,7 @@ class Row(NamedTuple):
 
 
 def described(settings: Settings) -> list[Row]:
-    """Describes settings, without any secret in them.
-
-    Args:
-        settings: The settings of a command.
-
-    Returns:
-        A row for each setting there is.
-    """
+    """Makes a row for each setting there is."""
     defaults = {"token_store": DEFAULT_STORE, "client_authentication": "client_secret_post"}
     rows = []
     for name in KEYS:
@@ -55,14 +42,7 @@ def _shown(name: str, value: object) -> str | None:
 
 
 def shown_store(url: str) -> str:
-    """Writes the URL of a store without what may be a password.
-
-    Args:
-        url: The URL.
-
-    Returns:
-        The URL without what stands before the @, and of the query only the prefix.
-    """
+    """Writes the URL of a store without what may be a password: of Redis host, database, prefix."""
     scheme = url.partition(":")[0].lower()
     if scheme in {"memory", "file", "keyring"}:
         return url
@@ -71,7 +51,7 @@ def shown_store(url: str) -> str:
         return hidden
     try:
         parts = urlsplit(url)
-        _ = parts.port  # a password without an @ is no number
+        _ = parts.port  # without an @ the password stands where the port should
     except ValueError:
         return hidden
     prefix = {name: value for name, value in parse_qsl(parts.query) if name == "prefix"}

@@ -1,4 +1,4 @@
-"""What `vathos status` tells, in words for a person."""
+"""The output of `vathos status` for a person."""
 
 from __future__ import annotations
 
@@ -10,17 +10,12 @@ from vathos.system.text import printable
 
 __all__ = ["in_words", "local", "span"]
 
+_CLOCK_GRAIN = 2.0
+"""Seconds of clock difference that a token cannot show, as its times are whole seconds."""
+
 
 def in_words(members: Mapping[str, Any], *, brief: bool = False) -> str:
-    """Writes what is known of a token.
-
-    Args:
-        members: The members of the JSON object.
-        brief: Whether the settings are left out.
-
-    Returns:
-        Lines, without a line end.
-    """
+    """Writes the members of the JSON object as lines; `brief` leaves the settings out."""
     lines = [
         ("profile", members["profile"] or "none"),
         ("grant", members.get("grant")),
@@ -48,29 +43,15 @@ def in_words(members: Mapping[str, Any], *, brief: bool = False) -> str:
 
 
 def local(moment: float) -> str:
-    """Writes a moment in the time zone of this machine.
-
-    Args:
-        moment: Unix timestamp.
-
-    Returns:
-        Date, time and zone.
-    """
+    """Writes a Unix timestamp in the time zone of this machine."""
     try:
         return datetime.datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
     except (OverflowError, ValueError, OSError):
-        return "in a far time"
+        return "beyond the year 9999"
 
 
 def span(seconds: float) -> str:
-    """Writes a length of time.
-
-    Args:
-        seconds: The seconds, at least 0.
-
-    Returns:
-        Such as `12 s`, `4 min 12 s` or `3 h 4 min`.
-    """
+    """Writes seconds as `12 s`, `4 min 12 s` or `3 h 4 min`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -101,8 +82,7 @@ def _refresh_token(members: Mapping[str, Any]) -> str | None:
 def _clock(offset: float | None) -> str | None:
     if offset is None:
         return None
-    # Less than that the token does not tell: its moments are whole seconds.
-    if abs(offset) < 2:  # noqa: PLR2004
+    if abs(offset) < _CLOCK_GRAIN:
         return "agrees with the server's"
     side = "behind" if offset > 0 else "ahead of"
     return f"{span(abs(offset))} {side} the server's"

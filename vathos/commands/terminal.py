@@ -1,4 +1,4 @@
-"""The terminal: asks a person questions, and shows lines with colours and a status line."""
+"""Talks with a person in a terminal; output is data, so questions go to standard error."""
 
 from __future__ import annotations
 
@@ -17,26 +17,12 @@ _INDENT = 10
 
 
 def has_terminal() -> bool:
-    """Tells whether there is somebody to ask.
-
-    Returns:
-        Whether both the question and the answer are in a terminal.
-    """
+    """Tells whether both the question and the answer are in a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str) -> str:
-    """Asks a question, of somebody who is there.
-
-    Args:
-        question: The question.
-
-    Returns:
-        The answer, perhaps an empty one.
-
-    Raises:
-        CommandError: If the terminal was closed instead.
-    """
+    """Asks a question; the answer may be empty."""
     print(f"{_capital(question)}: ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer:
@@ -46,25 +32,15 @@ def ask(question: str) -> str:
 
 
 def ask_secret(about: str) -> str:
-    """Asks for a secret, without echo.
-
-    Args:
-        about: What it is.
-
-    Returns:
-        The secret.
-
-    Raises:
-        CommandError: If there is nobody to answer, no answer, or no way to hide it.
-    """
-    import getpass  # noqa: PLC0415 - for few
-    import warnings  # noqa: PLC0415 - for few
+    """Asks for a secret without echo; fails where echo cannot be switched off."""
+    import getpass  # noqa: PLC0415 - only for a question
+    import warnings  # noqa: PLC0415 - only for a question
 
     if not has_terminal():
         raise CommandError(Exit.CONFIGURATION, f"there is no terminal to ask for the {about}")
     answer = ""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # rather than ask with echo
+        warnings.simplefilter("error")  # getpass only warns before it asks with echo
         try:
             answer = getpass.getpass(f"{_capital(about)}: ", stream=sys.stderr)
         except (EOFError, getpass.GetPassWarning):
@@ -79,7 +55,10 @@ def _capital(text: str) -> str:
 
 
 class Screen:
-    """Writes lines, on a terminal with colours and a status line below; `NO_COLOR` is respected."""
+    """Writes lines to a stream, on a terminal with colours and a status line below them.
+
+    Obeys `NO_COLOR` (no-color.org) and `TERM`. For one thread.
+    """
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
@@ -88,7 +67,7 @@ class Screen:
         self._has_status = False
 
     def line(self, at: float, text: str, kind: str = "") -> None:
-        """Adds a line with its time in seconds, in the colour of its kind."""
+        """Adds a line with the seconds since the start; for `kind` see `in_colour`."""
         line = f"{at:5.1f} s   {text}"
         if self.is_live:
             width = max(self._columns(), 2 * _INDENT)
@@ -96,33 +75,33 @@ class Screen:
         self.text(self.in_colour(line, kind))
 
     def in_colour(self, text: str, kind: str) -> str:
-        """Colours an `"incident"`, an `"answer"` or a `"failure"`, where there are colours."""
+        """Colours text by its kind: `incident`, `answer`, `failure`, or nothing special."""
         if not self._is_colourful or kind not in _COLOURS:
             return text
         return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
     def text(self, text: str) -> None:
-        """Adds text as it is, above the status line."""
+        """Adds one line or several as they are."""
         self.wipe()
         self._stream.write(text + "\n")
         self._stream.flush()
 
     def status(self, text: str) -> None:
-        """Redraws the status line of a terminal, cut to its width."""
+        """Redraws the status line, cut to the width of the terminal."""
         if self.is_live:
             self._has_status = True  # first, as Ctrl-C may come at any moment
             self._stream.write("\r" + text[: self._columns()] + "\x1b[K")
             self._stream.flush()
 
     def wipe(self) -> None:
-        """Removes the status line."""
+        """Takes the status line away."""
         if self._has_status:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._has_status = False
 
     def _columns(self) -> int:
-        """Width of the terminal without its last column, which would wrap; it may change."""
+        """Returns the width of the terminal without its last column, which would wrap."""
         try:
             columns = os.get_terminal_size(self._stream.fileno()).columns
         except OSError:

@@ -1,11 +1,11 @@
-"""Print an access token that works now.
+"""Print an access token that has not expired.
 
-The token comes from the store (file: unless you choose another one) while it is good, else from the
-server. It is printed only if it works now, and for --min-ttl seconds; else the command fails. Many
+The token comes from the store (file: unless you choose another one) if it is good enough, otherwise
+from the server. If it does not work now, and for --min-ttl seconds, the command fails. Many
 commands at once make one token request.
 
-With --write the token goes to a file of mode 0600, which is replaced as a whole; with --watch it is
-kept fresh until the command is stopped.
+With --write the token goes to a file of mode 0600, which is replaced as a whole; with --watch the
+file is kept fresh until you stop the command.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vathos.commands.options import add_settings, settings_of
-from vathos.commands.stored_token import Wish, in_file_store
+from vathos.commands.options import add_settings, log_to_stderr, seconds, settings_of
+from vathos.commands.stored_token import Requirement, in_file_store
 from vathos.commands.token_formats import FORMATS, written
 from vathos.config.settings import Settings
 from vathos.exit_codes import CommandError, Exit
@@ -31,11 +31,6 @@ _LONGEST_SLEEP = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describes the options of the command.
-
-    Args:
-        parser: The parser of the command.
-    """
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -45,17 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-ttl",
-        type=_seconds,
+        type=seconds(0),
         default=0.0,
         metavar="SECONDS",
-        help="seconds it must still work; without, it is renewed towards the end of its life",
+        help="seconds it must still work; by default it is renewed near its end",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--force-renew", action="store_true", help="get a new one, whatever is left of the old one"
+        "--force-renew", action="store_true", help="get a new token, even if the old one works"
     )
-    where.add_argument("--offline", action="store_true", help="ask the store only, not the server")
-    parser.add_argument("--write", metavar="FILE", help="write it to a file instead")
+    where.add_argument("--offline", action="store_true", help="read the store, ask no server")
+    parser.add_argument("--write", metavar="FILE", help="write to a file instead")
     parser.add_argument(
         "--watch", action="store_true", help="with --write: keep the file fresh until stopped"
     )
@@ -63,14 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command.
-
-    Args:
-        options: The options.
-
-    Returns:
-        The exit status.
-    """
     if options.watch and (options.write is None or options.offline):
         raise CommandError(Exit.USAGE, "--watch needs --write, and the server")
     settings = settings_of(options)
@@ -82,25 +69,27 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _token(options: argparse.Namespace, settings: Settings) -> tuple[Token, bool]:
-    """Finds the token, at first where that costs little."""
-    wish = Wish(options.min_ttl, options.force_renew)
+    """Finds the token, first where that is quick; tells whether it is new."""
+    requirement = Requirement(options.min_ttl, options.force_renew)
     if not options.force_renew and not options.verbose:
-        token = in_file_store(settings, settings.grant())
-        if token is not None and wish.is_met_by(token):
+        token = in_file_store(settings)
+        if token is not None and requirement.is_met_by(token):
             return token, False
     if options.offline:
-        return _offline(settings, wish), False
-    from vathos.commands.fresh_token import listen, obtain  # noqa: PLC0415 - needs the HTTP library
+        return _offline(settings, requirement), False
+    from vathos.commands.fresh_token import obtain  # noqa: PLC0415 - needs the HTTP library
 
-    listen(options)
-    return obtain(settings, wish)
+    log_to_stderr(options)
+    return obtain(settings, requirement)
 
 
-def _offline(settings: Settings, wish: Wish) -> Token:
-    from vathos.commands.fresh_token import source_of  # noqa: PLC0415 - as above
+def _offline(settings: Settings, requirement: Requirement) -> Token:
+    # These need the HTTP library, as in _watch and _token.
+    from vathos.assembly import build_source  # noqa: PLC0415
+    from vathos.commands.fresh_token import store_of  # noqa: PLC0415
 
-    token = source_of(settings).current
-    if token is None or not wish.could_do(token):
+    token = build_source(settings, store=store_of(settings)).current
+    if token is None or not requirement.allows(token):
         what = "no token" if token is None else "no token that works long enough"
         raise CommandError(Exit.NO_TOKEN, f"there is {what} in the store")
     return token
@@ -110,31 +99,23 @@ def _put(options: argparse.Namespace, text: str) -> None:
     if options.write is None:
         sys.stdout.write(text)
         return
-    from vathos.system.files import write_private  # noqa: PLC0415 - for few
+    from vathos.system.files import write_private  # noqa: PLC0415 - only with --write
 
     write_private(Path(options.write), text)
 
 
 def _watch(options: argparse.Namespace, settings: Settings) -> int:
-    """Writes the file whenever there is a newer token, or somebody took the file away."""
-    from vathos.commands.fresh_token import listen, obtain, source_of  # noqa: PLC0415 - as above
+    """Writes the file whenever there is a newer token, or the file was removed."""
+    from vathos.assembly import build_source  # noqa: PLC0415 - needs the HTTP library
+    from vathos.commands.fresh_token import obtain, store_of  # noqa: PLC0415 - needs it too
 
-    listen(options)
-    source = source_of(settings)
-    token, is_new = obtain(settings, Wish(options.min_ttl, options.force_renew), source)
+    log_to_stderr(options)
+    source = build_source(settings, store=store_of(settings))
+    requirement = Requirement(options.min_ttl, options.force_renew)
+    token, is_new = obtain(settings, requirement, source)
     while True:
         _put(options, written(options.format, token, settings, is_new=is_new))
-        kept = token
-        while token.is_same(kept) and Path(options.write).exists():
+        in_file = token
+        while token.is_same(in_file) and Path(options.write).exists():
             time.sleep(min(source.warm(), _LONGEST_SLEEP))
             token, is_new = source.current or token, True
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number of seconds, at least 0")
-    return value

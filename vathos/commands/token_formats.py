@@ -1,4 +1,4 @@
-"""The forms in which a token is printed."""
+"""The formats in which `vathos token` prints a token."""
 
 from __future__ import annotations
 
@@ -17,30 +17,13 @@ _EXEC_VERSION = "client.authentication.k8s.io/v1"
 
 
 def written(form: str, token: Token, settings: Settings, *, is_new: bool) -> str:
-    """Writes a token.
-
-    Args:
-        form: The name of the form.
-        token: The token.
-        settings: Whose it is.
-        is_new: Whether the server was just asked for it.
-
-    Returns:
-        Text with a line end, except for a header.
-    """
+    """Writes a token in one of `FORMATS`; all but `header` end with a line end."""
     return FORMATS[form](token, settings, is_new)
 
 
 def iso(moment: float | None) -> str | None:
-    """Writes a moment as ISO 8601 (RFC 3339) in UTC.
-
-    Args:
-        moment: Unix timestamp, or `None`.
-
-    Returns:
-        Such as `2030-01-31T12:00:00Z`; `None` also after the year 9999.
-    """
-    import datetime  # noqa: PLC0415 - most want the bare token
+    """Writes a Unix timestamp as ISO 8601 in UTC (RFC 3339); `None` beyond the year 9999."""
+    import datetime  # noqa: PLC0415 - not for the default format
 
     if moment is None:
         return None
@@ -60,7 +43,7 @@ def _header(token: Token, _: Settings, __: bool) -> str:
 
 
 def _env(token: Token, _: Settings, __: bool) -> str:
-    import shlex  # noqa: PLC0415 - most want the bare token
+    import shlex  # noqa: PLC0415 - not for the default format
 
     expires_at = "" if token.expires_at is None else str(math.floor(token.expires_at))
     return (
@@ -90,10 +73,7 @@ def _json(token: Token, settings: Settings, is_new: bool) -> str:
 
 
 def _exec(token: Token, _: Settings, __: bool) -> str:
-    """Writes the ExecCredential of Kubernetes.
-
-    The client keeps the token until the moment named here, so it is that of renewal.
-    """
+    """Writes the ExecCredential of Kubernetes, which keeps the token until the time of renewal."""
     status: dict[str, str | None] = {"token": token.access_token}
     if token.expires_at is not None:
         at = now()
@@ -121,4 +101,3 @@ FORMATS: dict[str, Callable[[Token, Settings, bool], str]] = {
     "env": _env,
     "exec": _exec,
 }
-"""By the name that `--format` takes."""

@@ -13,12 +13,15 @@ from vathos.system.late_errors import configuration_error
 __all__ = ["install_line", "require", "required"]
 
 
-def required(module: str, extra: str) -> Any:
-    """Imports a module of an extra; raises `ConfigurationError` if it is not installed."""
+def required(module: str, extra: str, what: str = "") -> Any:
+    """Imports a module of an extra that something needs, by default the store of that name.
+
+    Raises `ConfigurationError` if it is not installed.
+    """
     try:
         return import_module(module)
     except ImportError as error:
-        _missing(module, extra, error)
+        _missing(module, extra, what, error)
 
 
 def require(module: str, extra: str) -> None:
@@ -43,8 +46,6 @@ def install_line(extra: str) -> str:
     return " ".join(["pip install", *(f"'{name.strip()}'" for name in of_extra)])
 
 
-def _missing(module: str, extra: str, cause: Exception | None = None) -> NoReturn:
-    package = module.partition(".")[0]
-    configuration_error(
-        f"the {extra} store needs the package {package}: {install_line(extra)}", cause
-    )
+def _missing(module: str, extra: str, what: str = "", cause: Exception | None = None) -> NoReturn:
+    what, package = what or f"the {extra} store", module.partition(".")[0]
+    configuration_error(f"{what} needs the package {package}: {install_line(extra)}", cause)

@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from vathos.commands.doctor.checks import Check, run_check
-from vathos.commands.options import add_settings, settings_of
+from vathos.commands.options import add_settings, log_to_stderr, settings_of
 from vathos.commands.terminal import Screen
 from vathos.config.settings import Settings
-from vathos.exit_codes import Exit
+from vathos.exit_codes import Exit, worst
 from vathos.system.text import printable
 
 __all__ = ["add_arguments", "run"]
@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs all checks; the exit status is that of the worst failure."""
-    from vathos.commands.fresh_token import listen  # noqa: PLC0415 - needs the HTTP library
-
-    listen(options)
+    log_to_stderr(options)
     checks = []
     for check in _checks(options):
         checks.append(check)
@@ -79,8 +77,6 @@ def _checks(options: argparse.Namespace) -> Iterator[Check]:
 
 
 def _status(checks: list[Check]) -> Exit:
-    from vathos.commands.profiles import worst  # noqa: PLC0415 - needs the HTTP library
-
     statuses = [check.status for check in checks]
     known = worst(status for status in statuses if status is not Exit.FAILED)
     return Exit.FAILED if known is Exit.DONE and Exit.FAILED in statuses else known

@@ -14,7 +14,7 @@ import urllib3
 from vathos.commands.fresh_token import obtain, store_of
 from vathos.commands.request.body import Body, Stream
 from vathos.commands.request.progress import Meter
-from vathos.commands.stored_token import Wish, in_file_store
+from vathos.commands.stored_token import Requirement, in_file_store
 from vathos.config.settings import Settings
 from vathos.errors import VathosError
 from vathos.exit_codes import CommandError, Exit, status_of
@@ -61,12 +61,12 @@ _STATUSES = {
 
 def session_of(settings: Settings, *, replay: bool) -> VathosSession:
     """Builds the session for a command's calls; its token goes only to the base URL's origin."""
-    kept = in_file_store(settings, settings.grant())
-    if kept is not None and Wish().could_do(kept) and not Wish().is_met_by(kept):
+    kept, wanted = in_file_store(settings), Requirement()
+    if kept is not None and wanted.allows(kept) and not wanted.is_met_by(kept):
         # Renewed ahead of time, but not in the background, where the end of this process could
         # interrupt it, and not for long, as the old token still works.
         quickly = min(settings.token_timeout, _AHEAD)
-        obtain(replace(settings, token_timeout=quickly), Wish())
+        obtain(replace(settings, token_timeout=quickly), wanted)
     session = VathosSession(
         settings=settings,
         store=store_of(settings),

@@ -20,7 +20,7 @@ import sys
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-from vathos.commands.options import add_settings, settings_of
+from vathos.commands.options import add_settings, log_to_stderr, settings_of
 from vathos.commands.request.body import Body, Pair, body_of, reads_standard_input
 from vathos.config.settings import Settings
 from vathos.exit_codes import CommandError, Exit
@@ -85,10 +85,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _make(options: argparse.Namespace, settings: Settings, url: str, body: Body) -> None:
     """Makes the call, and with --paginate those for the following pages."""
-    from vathos.commands.fresh_token import listen  # noqa: PLC0415 - needs the HTTP library
-    from vathos.commands.request import call, progress, response  # noqa: PLC0415 - they need it too
+    from vathos.commands.request import call, progress, response  # noqa: PLC0415 - the HTTP library
 
-    listen(options)
+    log_to_stderr(options)
     method = options.method or ("GET" if body.data is None else "POST")
     meter = progress.Meter(sys.stderr, is_wanted=not (options.silent or options.verbose))
     with (
