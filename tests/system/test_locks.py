@@ -1,4 +1,4 @@
-"""Single flight and keyed locks: one works, the others wait, and nobody waits for ever."""
+"""Single flight and keyed locks: one works, the others wait, none for ever."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def work() -> Iterator[Workshop]:
 
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Counts the callers that wait for a flight."""
+    """Counts the callers that wait for the work of another."""
     seen = threading.Semaphore(0)
 
     class Seen(Future[Any]):
-        """A flight that tells when somebody waits for it."""
+        """An outcome that tells when somebody waits for it."""
 
         def exception(self, timeout: float | None = None) -> BaseException | None:
             """Waits, and says so."""
@@ -200,7 +200,7 @@ def test_waiter_has_a_deadline_of_its_own(pool: ThreadPoolExecutor, work: Worksh
 
 @pytest.mark.parametrize("error", [None, ValueError("words"), KeyboardInterrupt()])
 def test_next_caller_works_anew(error: BaseException | None) -> None:
-    """A flight that has landed, well or badly, answers nobody who comes later."""
+    """Work that has ended, well or badly, answers no caller who comes later."""
     flight = SingleFlight[str]()
     results: list[str] = []
 
@@ -214,16 +214,16 @@ def test_next_caller_works_anew(error: BaseException | None) -> None:
     except BaseException as raised:  # noqa: BLE001 - one of them is a KeyboardInterrupt
         results.append(type(raised).__name__)
     assert flight.run("key", lambda: "second", timeout=0) == ("second", True)
-    assert flight._flights == {}
+    assert flight._running == {}
 
 
 @pytest.mark.parametrize("error", [None, ValueError("words")])
-def test_flight_has_landed_before_its_result_is_out(
+def test_work_is_forgotten_before_its_result_is_out(
     error: Exception | None, pool: ThreadPoolExecutor, work: Workshop
 ) -> None:
     """Whoever got a result and asks again starts anew: it never gets the same result twice."""
     flight = SingleFlight[str]()
-    open_flights: list[int] = []
+    still_running: list[int] = []
 
     def finish() -> str:
         work()
@@ -233,10 +233,10 @@ def test_flight_has_landed_before_its_result_is_out(
 
     first = pool.submit(flight.run, "key", finish, timeout=PATIENCE)
     assert work.begun.wait(PATIENCE)
-    flight._flights["key"].add_done_callback(lambda _: open_flights.append(len(flight._flights)))
+    flight._running["key"].add_done_callback(lambda _: still_running.append(len(flight._running)))
     work.go.set()
     assert first.exception(PATIENCE) is error
-    assert open_flights == [0]
+    assert still_running == [0]
 
 
 def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Workshop) -> None:
@@ -247,7 +247,7 @@ def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Worksho
     assert flight.run("other", lambda: "mine", timeout=0) == ("mine", True)
 
 
-def test_work_may_start_another_flight() -> None:
+def test_work_may_start_other_work() -> None:
     """No lock is held while the work is done."""
     flight = SingleFlight[str]()
 

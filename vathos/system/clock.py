@@ -1,4 +1,4 @@
-"""The present moment, read from two clocks: one that may be set, and one that nobody sets."""
+"""The present moment, read from two clocks; apart from `tokens`, as the ground needs it too."""
 
 from __future__ import annotations
 
@@ -16,23 +16,15 @@ _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or (
 
 
 class Instant(NamedTuple):
-    """One moment, read from two clocks.
-
-    Attributes:
-        wall: Unix timestamp (seconds, UTC). May be set, forwards and backwards.
-        boot: Seconds since some fixed moment, suspend included. Never set; meaningless on
-            another machine.
-    """
+    """One moment, read from two clocks."""
 
     wall: float
+    """Unix timestamp (seconds, UTC); the clock may be set, forwards and backwards."""
     boot: float
+    """Seconds since some fixed moment, suspend included; never set, and of this machine only."""
 
 
 def now() -> Instant:
-    """Reads the system's clocks.
-
-    Returns:
-        The present moment.
-    """
+    """Reads the system's clocks."""
     boot = time.monotonic() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
     return Instant(time.time(), boot)

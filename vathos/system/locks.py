@@ -1,4 +1,4 @@
-"""Who serialises renewals inside one process.
+"""Locks inside one process: one thread works for all who wait, or one after the other.
 
 A lock saves token requests; correctness never rests on it. Whoever gets one looks again first:
 the work may have been done meanwhile.
@@ -24,8 +24,7 @@ T = TypeVar("T")
 class SingleFlight(Generic[T]):
     """Lets the first caller work and gives its result, or its failure, to all who came meanwhile.
 
-    A plain lock would send the waiters through one after another, each to fail on its own: fifty
-    threads would knock fifty times at a server that is down.
+    With a plain lock, fifty threads that wait for a server that is down would ask it fifty times.
     """
 
     def __init__(self) -> None:
@@ -33,56 +32,47 @@ class SingleFlight(Generic[T]):
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _flights
-        self._flights: dict[Hashable, Future[T]] = {}
+        self._guard = threading.Lock()  # guards _running
+        self._running: dict[Hashable, Future[T]] = {}
 
     def run(self, key: Hashable, work: Callable[[], T], *, timeout: float) -> tuple[T, bool]:
-        """Runs the work, or waits for whoever runs it already.
+        """Returns the result of the work, and whether this caller did it.
 
-        Args:
-            key: What the work is for.
-            work: What to do; called without any lock held.
-            timeout: Seconds to wait for another caller's work.
-
-        Returns:
-            The result of the work, and whether this caller did it.
-
-        Raises:
-            TimeoutError: If another caller's work took longer than `timeout`.
-            Exception: What the work raised; each waiter gets a copy of its own.
+        The work runs without any lock held. A caller that waits for another one's work gets a copy
+        of its error, or `TimeoutError` after `timeout` seconds.
         """
         while True:
             with self._guard:
-                flight = self._flights.get(key)
-                mine = flight is None
-                if flight is None:
-                    flight = self._flights[key] = Future()
+                outcome = self._running.get(key)
+                mine = outcome is None
+                if outcome is None:
+                    outcome = self._running[key] = Future()
             if mine:
-                return self._fly(key, flight, work), True
-            error = flight.exception(timeout)
+                return self._lead(key, outcome, work), True
+            error = outcome.exception(timeout)
             if error is None:
-                return flight.result(), False
+                return outcome.result(), False
             if isinstance(error, Exception):
                 raise _own(error) from error.__cause__
-            # The worker was stopped (Ctrl-C, SystemExit): its business, and the work is not done.
+            # The one who worked was stopped (Ctrl-C, SystemExit), so the work is not done.
 
-    def _fly(self, key: Hashable, flight: Future[T], work: Callable[[], T]) -> T:
+    def _lead(self, key: Hashable, outcome: Future[T], work: Callable[[], T]) -> T:
         try:
             result = work()
         except BaseException as error:
-            self._land(key, flight)
-            flight.set_exception(error)
+            self._finish(key, outcome)
+            outcome.set_exception(error)
             raise
-        self._land(key, flight)
-        flight.set_result(result)
+        self._finish(key, outcome)
+        outcome.set_result(result)
         return result
 
-    def _land(self, key: Hashable, flight: Future[T]) -> None:
-        # Before the result is published: who comes after that looks for himself. A fork may have
-        # forgotten the flight.
+    def _finish(self, key: Hashable, outcome: Future[T]) -> None:
+        # Before the result is published: who comes after that looks for himself. In a forked child
+        # the entry may be another one's.
         with self._guard:
-            if self._flights.get(key) is flight:
-                del self._flights[key]
+            if self._running.get(key) is outcome:
+                del self._running[key]
 
 
 def _own(error: Exception) -> Exception:
@@ -94,7 +84,7 @@ def _own(error: Exception) -> Exception:
 
 
 class KeyedLock:
-    """A lock for each key, forgotten when nobody holds or awaits it."""
+    """A lock for each key, forgotten when no thread holds it or waits for it."""
 
     def __init__(self) -> None:
         self._after_fork()
@@ -106,18 +96,7 @@ class KeyedLock:
 
     @contextmanager
     def hold(self, key: Hashable, timeout: float) -> Iterator[None]:
-        """Holds the lock of a key.
-
-        Args:
-            key: What to lock.
-            timeout: Seconds to wait for it.
-
-        Yields:
-            Nothing; the lock is held inside the `with`.
-
-        Raises:
-            TimeoutError: If it could not be had in time.
-        """
+        """Holds the lock of a key; `TimeoutError` if it is not free within `timeout` seconds."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=max(timeout, 0.0)):

@@ -1,4 +1,4 @@
-"""The loggers of this package: `vathos` and its children, silent unless the program listens."""
+"""The loggers of this package, silent unless the program listens; every room takes its own here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,5 @@ logging.getLogger("vathos").addHandler(logging.NullHandler())
 
 
 def logger(name: str) -> logging.Logger:
-    """Returns a logger of this package.
-
-    Args:
-        name: Name below `vathos`.
-
-    Returns:
-        The logger.
-    """
+    """Returns the logger of a name below `vathos`."""
     return logging.getLogger(f"vathos.{name}")

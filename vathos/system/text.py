@@ -1,4 +1,4 @@
-"""Text for people: words of others made safe to print, and the word that was meant."""
+"""Text for people, used on all floors: made safe to print, and the word that was meant."""
 
 from __future__ import annotations
 
