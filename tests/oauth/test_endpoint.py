@@ -56,6 +56,9 @@ REFUSED_WORDS = "it was refused; check the credentials, the scope and the client
 BUSY_WORDS = "the authorization server is busy or broken; try again later"
 
 
+ERROR_MEMBERS = ("error", "error_description", "error_uri")
+
+
 def answer(status: int = 200, body: object = b"", **headers: str) -> Answer:
     """Returns an answer as it comes off the wire; `_` in header names stands for `-`."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -142,14 +145,13 @@ def test_identity_is_no_compression(encoding: str) -> None:
 # --- refusals -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("grant", [SERVICE, PERSON, REFRESH], ids=lambda grant: grant.grant_type)
 @pytest.mark.parametrize(
-    ("status", "code", "description"),
+    ("grant", "status", "code", "description"),
     [
-        (401, "invalid_client", "Invalid client or Invalid client credentials"),
-        (400, "invalid_client", "Client not found"),
-        (401, "unauthorized_client", "Invalid client or Invalid client credentials"),
-        (400, "unauthorized_client", "Client not allowed for direct access grants"),
+        (SERVICE, 401, "invalid_client", "Invalid client or Invalid client credentials"),
+        (REFRESH, 400, "invalid_client", "Client not found"),
+        (SERVICE, 401, "unauthorized_client", "Invalid client or Invalid client credentials"),
+        (PERSON, 400, "unauthorized_client", "Client not allowed for direct access grants"),
     ],
 )
 def test_refused_client(
@@ -234,30 +236,30 @@ def test_error_page_is_named() -> None:
 
 
 @pytest.mark.parametrize("value", [7, None, ["x"], {"a": 1}, True])
-@pytest.mark.parametrize("name", ["error", "error_description", "error_uri"])
-def test_error_member_that_is_no_text_is_ignored(name: str, value: object) -> None:
+def test_error_member_that_is_no_text_is_ignored(value: object) -> None:
     """Members of another type count as absent."""
-    error = read(answer(400, {"error": "a", "error_description": "b", name: value}))
-    assert getattr(error, name) is None
+    error = read(answer(400, dict.fromkeys(ERROR_MEMBERS, value)))
+    assert [getattr(error, name) for name in ERROR_MEMBERS] == [None] * 3
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "hint"),
+    ("endpoint", "hint", "body"),
     [
-        (URL, "'/auth' may be missing before '/realms'"),
+        (URL, ": '/auth' may be missing before '/realms'", b"<html>"),
         (
             "https://as.example/auth/realms/x/token",
-            "'/auth' may be too much (Keycloak has none since version 17)",
+            ": '/auth' may be too much (Keycloak has none since version 17)",
+            b'{"error": "Realm does not exist"}',
         ),
+        ("https://as.example/oauth/token", "", b""),
     ],
 )
-@pytest.mark.parametrize("body", [b"<html>", b'{"error": "Realm does not exist"}'])
 def test_not_found_hints_at_the_path(endpoint: str, hint: str, body: bytes) -> None:
     """404 points to the token URL, and to the part of it that Keycloak changed."""
     error = read(answer(404, body), endpoint=endpoint)
     assert type(error) is TokenResponseError
     assert remedy(error) == (
-        f"no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL): {hint}"
+        f"no such realm or path; check the token URL (token_url=, VATHOS_TOKEN_URL){hint}"
     )
 
 
@@ -272,6 +274,15 @@ def test_login_of_a_proxy() -> None:
 
 @pytest.mark.fault(10)
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
+def test_redirect_is_not_followed(status: int) -> None:
+    """A redirect of any kind is an error, and no refusal."""
+    error = read(answer(status, b"", location="https://other.example/token"))
+    assert type(error) is TokenResponseError
+    assert error.redirected
+    assert not error.refused
+    assert "it redirects to https://other.example, which was not followed" in remedy(error)
+
+
 @pytest.mark.parametrize(
     ("location", "where"),
     [
@@ -283,11 +294,9 @@ def test_login_of_a_proxy() -> None:
         (None, "nowhere in particular"),
     ],
 )
-def test_redirect_names_where_to(status: int, location: str | None, where: str) -> None:
-    """A redirect is an error that names the other origin, but not its path."""
-    error = read(answer(status, b"", **({"location": location} if location else {})))
-    assert type(error) is TokenResponseError
-    assert not error.refused
+def test_redirect_names_where_to(location: str | None, where: str) -> None:
+    """The message names the other origin, but not its path."""
+    error = read(answer(307, b"", **({"location": location} if location else {})))
     assert remedy(error) == (
         f"it redirects to {where}, which was not followed, because the secret would go along; set "
         "the token URL to its final address (token_url=, VATHOS_TOKEN_URL)"
@@ -295,10 +304,19 @@ def test_redirect_names_where_to(status: int, location: str | None, where: str) 
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
-@pytest.mark.parametrize("body", [b"", b"<html>maintenance</html>", b'{"error": "slow_down"}'])
-def test_busy_server(status: int, body: bytes) -> None:
+def test_busy_server(status: int) -> None:
     """A server that is busy or broken has not refused."""
-    error = read(answer(status, body))
+    error = read(answer(status, b""))
+    assert type(error) is TokenResponseError
+    assert not error.refused
+    assert not error.redirected
+    assert remedy(error) == BUSY_WORDS
+
+
+@pytest.mark.parametrize("body", [b"<html>maintenance</html>", b'{"error": "slow_down"}'])
+def test_busy_server_may_say_anything(body: bytes) -> None:
+    """What a busy server says is no refusal either, and its page is not repeated."""
+    error = read(answer(503, body))
     assert type(error) is TokenResponseError
     assert not error.refused
     assert remedy(error) == BUSY_WORDS
@@ -399,19 +417,16 @@ def test_longest_answer_is_read() -> None:
     assert token_from(answer(200, body), SERVICE, URL, AT).access_token == "at"
 
 
-@pytest.mark.parametrize("depth", [10, 100, *range(900, 1000, 3)])
-def test_deep_answer_is_read_or_refused(depth: int) -> None:
+@pytest.mark.parametrize("name", [b"token_type", b"scope", b"error"])
+def test_deep_answer_is_read_or_refused(name: bytes) -> None:
     """However deep the JSON, wherever the interpreter's limit is, there is no RecursionError."""
-    nested = b"[" * depth + b"]" * depth
-    for name in (b"token_type", b"scope", b"error"):
+    for depth in (10, 100, *range(900, 1000, 3)):
+        nested = b"[" * depth + b"]" * depth
         body = b'{"access_token": "at", "' + name + b'": ' + nested + b"}"
         try:
-            token_from(answer(200, body), SERVICE, URL, AT)
+            assert token_from(answer(200, body), SERVICE, URL, AT).access_token == "at"
         except TokenResponseError as error:
-            told = str(error)
-        else:
-            told = "a token"
-        assert told
+            assert str(error)  # noqa: PT017 - either outcome is right
 
 
 def test_error_in_an_answer_of_200_is_an_error() -> None:
@@ -455,14 +470,13 @@ def test_any_answer_is_a_token_or_an_error(status: int, body: bytes, kind: str) 
         ("two\r\nlines\ttab", "two lines tab"),
         ("\x1b[31mred\x1b[0m", " [31mred [0m"),
         ("\x00\x07\x7f\x9b", " "),
-        ("x" * 1_000_000, "x" * 200),
+        ("x" * 300_000, "x" * 200),
     ],
 )
-@pytest.mark.parametrize("name", ["error", "error_description", "error_uri"])
-def test_words_are_made_fit_to_log(name: str, words: str, shown: str) -> None:
+def test_words_are_made_fit_to_log(words: str, shown: str) -> None:
     """Control characters and length forge neither log lines nor terminal output (§10.14)."""
-    error = read(answer(400, {name: words}))
-    assert getattr(error, name) == shown
+    error = read(answer(400, dict.fromkeys(ERROR_MEMBERS, words)))
+    assert [getattr(error, name) for name in ERROR_MEMBERS] == [shown] * 3
 
 
 @pytest.mark.parametrize(
@@ -495,13 +509,10 @@ ECHOES = [
 
 
 @pytest.mark.parametrize(("grant", "secret"), ECHOES)
-@pytest.mark.parametrize("name", ["error", "error_description", "error_uri"])
-def test_echo_of_a_secret_is_blotted_out(
-    grant: Grant | RefreshGrant, secret: str, name: str
-) -> None:
+def test_echo_of_a_secret_is_blotted_out(grant: Grant | RefreshGrant, secret: str) -> None:
     """A server that repeats what it was sent does not get it into our message."""
-    error = read(answer(400, {name: f"bad {secret}, {secret}!"}), grant)
-    assert getattr(error, name) == "bad ***, ***!"
+    error = read(answer(400, dict.fromkeys(ERROR_MEMBERS, f"bad {secret}, {secret}!")), grant)
+    assert [getattr(error, name) for name in ERROR_MEMBERS] == ["bad ***, ***!"] * 3
 
 
 @pytest.mark.parametrize(("grant", "secret"), ECHOES)
@@ -661,13 +672,19 @@ def test_gzip_bomb_over_the_wire() -> None:
         TokenEndpoint(wire.url()).request(SERVICE, PATIENCE)
 
 
-@pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
 @pytest.mark.parametrize(
-    "behaviour",
+    ("behaviour", "method"),
     [
-        pytest.param(hanging, id="too late"),
-        pytest.param(lambda connection: connection.read_request(), id="cut off"),
-        pytest.param(answering(status="400 Bad Request"), id="refused"),
+        pytest.param(hanging, "client_secret_post", id="too late"),
+        pytest.param(
+            lambda connection: connection.read_request(), "client_secret_basic", id="cut off"
+        ),
+        pytest.param(
+            answering(status="400 Bad Request"), "client_secret_post", id="refused, secret in form"
+        ),
+        pytest.param(
+            answering(status="400 Bad Request"), "client_secret_basic", id="refused, in header"
+        ),
     ],
 )
 def test_own_frames_show_no_secret(behaviour: Any, method: str) -> None:

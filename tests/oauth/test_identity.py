@@ -44,59 +44,32 @@ def grant_of(fields: dict[str, Any]) -> tuple[str, Grant]:
 
 
 def key(fields: dict[str, Any]) -> str:
-    """Returns the key of the token that the fields buy."""
+    """Returns the key of the token that the fields obtain."""
     return identity_of(*grant_of(fields)).key
 
 
 def name(fields: dict[str, Any]) -> str:
-    """Returns the public name of the token that the fields buy."""
+    """Returns the public name of the token that the fields obtain."""
     return identity_of(*grant_of(fields)).name
 
 
 CHANGES: list[dict[str, Any]] = [
-    {"token_url": URL + "/"},
     {"client_id": "device2"},
-    {"scope": "a"},
-    {"scope": "a b c"},
-    {"scope": ""},
-    {"audience": "api2"},
-    {"audience": ""},
     {"audience": None},
-    {"parameters": {}},
-    {"parameters": {"resource": "s"}},
-    {"parameters": {"resources": "r"}},
     {"parameters": {"resource": "r", "x": ""}},
-    {"username": "eve"},
-    {"username": "Ada"},
-    {"username": ""},
 ]
 SECRET_CHANGES: list[dict[str, Any]] = [
-    {"client_secret": "Secret"},
     {"client_secret": ""},
-    {"password": "pw "},
-    {"password": ""},
-    {"client_secret": "pw", "password": "secret"},
     {"client_secret": "secretp", "password": "w"},
-    {"password": "pw\udcff"},
 ]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *SECRET_CHANGES], ids=str)
 def test_changed_field_is_another_key(change: dict[str, Any]) -> None:
-    """Any other token URL, client, user, scope, audience, parameter or secret is another token."""
+    """Some changes of one token into another; the properties below make any of them."""
     assert key({**PERSON, **change}) != key(PERSON)
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_changed_public_field_is_another_name(change: dict[str, Any]) -> None:
-    """Identities that differ in public look different in a log."""
-    assert name({**PERSON, **change}) != name(PERSON)
-
-
-@pytest.mark.parametrize("change", SECRET_CHANGES, ids=str)
-def test_name_tells_nothing_of_the_secrets(change: dict[str, Any]) -> None:
-    """What may be logged is the same whatever the secrets are."""
-    assert name({**PERSON, **change}) == name(PERSON)
+    same_in_public = change in SECRET_CHANGES
+    assert (name({**PERSON, **change}) == name(PERSON)) is same_in_public
 
 
 @pytest.mark.parametrize("other", ["pw\udcfe", "pw?"])
@@ -119,7 +92,7 @@ def test_scope_is_a_set(scope: str) -> None:
 
 
 def test_order_of_parameters_does_not_matter() -> None:
-    """The same parameters in another order buy the same token."""
+    """The same parameters in another order obtain the same token."""
     one = {**SERVICE, "parameters": {"a": "1", "b": "2"}}
     other = {**SERVICE, "parameters": {"b": "2", "a": "1"}}
     assert key(one) == key(other)
@@ -154,6 +127,12 @@ def meaning(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "scope": set(fields["scope"].split())}
 
 
+def in_public(fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns what of the meaning may be logged."""
+    secret = {"client_secret", "password"}
+    return {field: value for field, value in meaning(fields).items() if field not in secret}
+
+
 @given(FIELDS | PEOPLE, FIELDS | PEOPLE)
 @example({**SERVICE, "audience": None, "scope": "1"}, {**SERVICE, "audience": "1", "scope": ""})
 @example(
@@ -166,6 +145,7 @@ def meaning(fields: dict[str, Any]) -> dict[str, Any]:
 def test_only_equal_meanings_share_a_key(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two identities have one key exactly if the server would see no difference."""
     assert (key(one) == key(other)) == (meaning(one) == meaning(other))
+    assert (name(one) == name(other)) == (in_public(one) == in_public(other))
 
 
 @given(PEOPLE, st.sampled_from(sorted(PERSON)), TEXT)
@@ -174,6 +154,7 @@ def test_any_one_change_is_another_key(fields: dict[str, Any], field: str, text:
     changed = {**fields, field: {text: text} if field == "parameters" else text}
     assume(meaning(changed) != meaning(fields))
     assert key(changed) != key(fields)
+    assert (name(changed) == name(fields)) is (field in {"client_secret", "password"})
 
 
 @given(
@@ -224,7 +205,7 @@ def test_shared_keys_begin_with_the_public_name() -> None:
     assert keys.sealing.hex()[:32] != hashed
 
 
-@pytest.mark.parametrize("change", [CHANGES[1], *SECRET_CHANGES[:3]], ids=str)
+@pytest.mark.parametrize("change", [CHANGES[0], *SECRET_CHANGES], ids=str)
 def test_changed_field_has_other_shared_keys(change: dict[str, Any]) -> None:
     """Whoever has another client or secret finds another entry, and cannot open this one."""
     one, other = shared(PERSON), shared({**PERSON, **change})
