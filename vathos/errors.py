@@ -3,20 +3,19 @@
 ```
 VathosError                    also a requests.RequestException
 ├── ConfigurationError         something is missing, malformed or contradictory; also ValueError
-├── InsecureTransportError     refused for safety: a token would have left over plain http
+├── InsecureTransportError     refused for safety: a token would be sent over plain http
 │   └── InsecureURLError       a URL in the settings is plain http; also ConfigurationError
 ├── TokenRequestError          the token endpoint gave no answer; also requests.ConnectionError
 │   └── RenewalTimeout         no token in the time allowed; also requests.Timeout, TimeoutError
 ├── TokenResponseError         the token endpoint answered, but not with a token (RFC 6749 §5.2)
 │   ├── InvalidClientError     client id or client secret is wrong: stop
-│   └── InvalidGrantError      user name, password or refresh token is no longer good: ask
+│   └── InvalidGrantError      user name, password or refresh token is wrong or ended: log in again
 └── StoreError                 a token store could not be read or written
     └── InsecureFileError      a file was refused that others can reach; also ConfigurationError
 ```
 
-Catch `VathosError` for all of them, or `requests.RequestException` together with everything that
-an API call can raise.
-No error holds a secret, a token or a request that has one.
+Catch `VathosError` for all of them, or `requests.RequestException` for these and all that an API
+call can raise. No error holds a secret, a token, or a request with one of them.
 """
 
 from __future__ import annotations
@@ -41,17 +40,17 @@ __all__ = [
 class VathosError(requests.RequestException):
     """Base of every error of this package.
 
-    It is a `requests.RequestException`, so code that already handles failed requests handles it.
+    It is a `requests.RequestException`, so that code which handles failed requests handles it too.
     Its `request` and `response` are always `None`: those of a token request hold secrets.
     """
 
 
 class ConfigurationError(VathosError, ValueError):
-    """Something is missing, malformed or contradictory; the message names it and the remedy."""
+    """A setting is missing, malformed or contradictory; the message names it and what to do."""
 
 
 class InsecureTransportError(VathosError):
-    """A token or a secret would have left over plain `http` to a host that is not loopback.
+    """A token or a secret would be sent over plain `http` to a host that is not loopback.
 
     RFC 6749 §1.6 and RFC 6750 §5.3 ask for TLS.
     """
@@ -68,14 +67,14 @@ class TokenRequestError(VathosError, requests.ConnectionError):
         message: What happened, and what to do.
         endpoint: URL of the token endpoint.
         sent: Whether the token request may have reached the server, so that it may have acted.
-        retryable: Whether the same attempt may help a moment later.
+        retryable: Whether another attempt may work a moment later.
 
     Attributes:
         endpoint: URL of the token endpoint.
-        sent: `False` when the server certainly saw nothing (name not resolved, connection
-            refused, TLS not agreed), `True` when it may have acted.
-        retryable: `False` when only a person can mend it: a certificate that is not trusted, a
-            proxy that wants a login.
+        sent: `False` if the server certainly saw nothing (name not resolved, connection refused,
+            TLS not agreed), `True` if it may have acted.
+        retryable: `False` if only a person can help: the certificate is not trusted, or the proxy
+            wants a login.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class TokenRequestError(VathosError, requests.ConnectionError):
 
 
 class RenewalTimeout(TokenRequestError, requests.Timeout, TimeoutError):  # noqa: N818 - as TimeoutError, Timeout
-    """No token within the time allowed: the server was too slow, or somebody else's renewal was."""
+    """No token in the time allowed: the server was too slow, or another caller's renewal was."""
 
 
 class TokenResponseError(VathosError):
@@ -133,10 +132,10 @@ class TokenResponseError(VathosError):
 
     @property
     def refused(self) -> bool:
-        """Whether the server refused what was presented, so that asking again cannot help.
+        """Whether the server refused the credentials, so that asking again cannot help.
 
-        Judged by the status class, not by a list of error codes: a disabled service account
-        answers 401 `invalid_request`. 408 and 429 ask for another attempt.
+        The status decides, not the error code: for a disabled service account, Keycloak answers 401
+        `invalid_request`. After 408 and 429 another attempt may work.
         """
         return self.status // 100 == 4 and self.status not in {408, 429}  # noqa: PLR2004
 
@@ -155,8 +154,8 @@ class InvalidGrantError(TokenResponseError):
 
 
 class StoreError(VathosError):
-    """A token store could not be read or written; names the store, never the token."""
+    """A token store could not be read or written; the message names the store, not the token."""
 
 
 class InsecureFileError(StoreError, ConfigurationError):
-    """A file or folder was refused, as others can read or write it; names it and the remedy."""
+    """A file or folder that others can read or write was refused; names it and what to do."""

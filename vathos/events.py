@@ -1,4 +1,4 @@
-"""What happens to tokens, as frozen values for a hook, and as counters; no secret is in them."""
+"""What happens to tokens: events for a hook, and counters. No secret is in them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ log = logger("events")
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """A new token was bought.
+    """A new token was obtained.
 
     Attributes:
         identity: Short hash that names the identity, without secrets.
-        grant: The grant type that bought it (RFC 6749): `client_credentials`, `password` or
+        grant: The grant type it was obtained with (RFC 6749): `client_credentials`, `password` or
             `refresh_token`.
         seconds: How long it took.
         expires_at: Unix timestamp (seconds, UTC) of its end, or `None` if unknown.
-        in_background: Whether it was bought ahead of time, while nobody waited.
+        in_background: Whether it was obtained ahead of time, in the background.
     """
 
     identity: str
@@ -46,12 +46,12 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class RenewalFailed:
-    """No token could be bought; if the old one still works, nobody noticed.
+    """No token was obtained; calls go on with the old one if that still works.
 
     Attributes:
         identity: Short hash that names the identity, without secrets.
         error: Why.
-        in_background: Whether it was tried ahead of time, while nobody waited.
+        in_background: Whether it was tried ahead of time, in the background.
         retry_in: Seconds until the next attempt at the earliest.
     """
 
@@ -63,7 +63,7 @@ class RenewalFailed:
 
 @dataclass(frozen=True, slots=True)
 class ServedStale:
-    """Renewals have been failing, and the old token was handed out; told once per failure.
+    """A renewal failed, and the old token, which still works, was used; once for each failure.
 
     Attributes:
         identity: Short hash that names the identity, without secrets.
@@ -76,11 +76,11 @@ class ServedStale:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """An API request was refused with 401 and sent once more with another token.
+    """The API answered 401, and the request was retried once with another token.
 
     Attributes:
         identity: Short hash that names the identity, without secrets.
-        status: HTTP status of the second answer; 401 if it did not help.
+        status: HTTP status of the second answer; 401 if the retry did not help.
     """
 
     identity: str
@@ -89,12 +89,12 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsRefused:
-    """The token endpoint refused the credentials; they are not presented again for a while.
+    """The token endpoint refused the credentials; they are not sent again for a while.
 
     Attributes:
         identity: Short hash that names the identity, without secrets.
         error: What the server said.
-        retry_in: Seconds until they may be presented again.
+        retry_in: Seconds until they may be sent again.
     """
 
     identity: str
@@ -111,10 +111,10 @@ class Stats:
 
     Attributes:
         token_requests: Token requests this session sent.
-        renewals: Tokens this session bought.
-        renewal_failures: Renewals of this session that brought no token.
-        served_stale: How often a failure was covered by the old token.
-        replays: API requests sent a second time after a 401.
+        renewals: Tokens this session obtained.
+        renewal_failures: Renewals of this session that failed.
+        served_stale: How often the old token was used as a renewal had failed.
+        replays: API requests retried after a 401.
         refusals: How often the credentials were refused.
         longest_wait: The longest that a caller waited for a token, in seconds.
     """
@@ -138,10 +138,10 @@ _COUNTERS = {
 
 
 class Events:
-    """Counts what happens and tells a hook; a hook that raises is logged and ignored.
+    """Counts events and passes them to a hook; if the hook raises, that is logged and ignored.
 
     Args:
-        hook: Called with each event, in the thread where it happens, without any lock held.
+        hook: Called with each event, in the thread that caused it, while no lock is held.
     """
 
     def __init__(self, hook: Callable[[Event], object] | None = None) -> None:
@@ -155,7 +155,7 @@ class Events:
         return self._stats
 
     def tell(self, event: Event) -> None:
-        """Counts an event and hands it to the hook.
+        """Counts an event and passes it to the hook.
 
         Args:
             event: The event.
@@ -177,7 +177,7 @@ class Events:
             self._stats = replace(self._stats, **{name: getattr(self._stats, name) + 1})
 
     def waited(self, seconds: float) -> None:
-        """Notes how long a caller waited for a token.
+        """Remembers how long a caller waited for a token, if nobody waited longer.
 
         Args:
             seconds: Seconds.

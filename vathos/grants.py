@@ -1,4 +1,4 @@
-"""What is presented to get a token, as pure data: the grants of RFC 6749 §4.3, §4.4 and §6."""
+"""The grants of RFC 6749 §4.3, §4.4 and §6: what is sent to obtain a token, as plain data."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = [
 
 
 class Secret:
-    """A string that has no string form: it cannot be logged, formatted or shown by accident.
+    """A string that shows as `***`, so that it is not logged or printed by accident.
 
     Args:
-        value: The secret itself, or a callable that reads it anew each time, so that a secret may
-            be changed where it is kept without a restart.
+        value: The secret, or a function that returns it and is called each time, so that a changed
+            secret is used without a restart.
     """
 
     __slots__ = ("_value",)
@@ -34,13 +34,13 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Returns the secret, for the one line that sends it.
+        """Returns the secret in clear, for the line of code that sends it.
 
         Returns:
             The secret in clear, as it is now.
 
         Raises:
-            ConfigurationError: If the callable fails or returns something else than text.
+            ConfigurationError: If the function fails, or returns anything but text.
         """
         if isinstance(self._value, str):
             return self._value
@@ -60,7 +60,7 @@ class Secret:
 
     @property
     def reader(self) -> Callable[[], str] | None:
-        """What reads it anew each time; `None` if it was given in clear."""
+        """The function that returns it; `None` if the secret itself was given."""
         return self._value if callable(self._value) else None
 
     def __repr__(self) -> str:
@@ -74,14 +74,14 @@ class Secret:
 
 
 class SecretFields(dict[str, str]):
-    """Form or header fields with secrets among them: the string form shows the names alone."""
+    """Form or header fields, some of them secret; their string form has the names only."""
 
     def __repr__(self) -> str:
         return f"SecretFields({', '.join(sorted(self))})"
 
 
 def reveal(value: Secret | str) -> str:
-    """Returns a secret in clear, for the one line that sends it.
+    """Returns a secret in clear, for the line of code that sends it.
 
     Args:
         value: A secret, wrapped or not.
@@ -112,13 +112,13 @@ def scope_text(scope: str | Iterable[str] | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCredentialsGrant:
-    """A service account: a device or an organization asks in its own name (RFC 6749 §4.4).
+    """A service account: a program or device acts in its own name (RFC 6749 §4.4).
 
     Attributes:
         client_id: Client identifier (§2.2).
         client_secret: Client secret (§2.3.1); a plain string is wrapped in a `Secret`.
         scope: Space separated scope names (§3.3); empty for the server's default.
-        audience: Whom the token is for, where the server asks for it; `None` to leave it out.
+        audience: The API that the token is for, if the server wants it; `None` to leave it out.
         parameters: Extra token request parameters, repeated at each renewal.
     """
 
@@ -141,14 +141,14 @@ class ClientCredentialsGrant:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Every secret that takes part in buying the token."""
+        """All secrets that are sent to obtain the token."""
         return (_secret(self.client_secret),)
 
     def settled(self) -> ClientCredentialsGrant:
-        """Reads the secret once.
+        """Reads the secret now.
 
         Returns:
-            The same grant with the secret as it is now.
+            The same grant, with the secret in place of the function that returns it.
         """
         return replace(self, client_secret=Secret(reveal(self.client_secret)))
 
@@ -165,8 +165,8 @@ class ClientCredentialsGrant:
 class PasswordGrant:
     """A natural person, by user name and password (RFC 6749 §4.3).
 
-    RFC 9700 §2.4 advises against this grant; a service account is the better choice where no person
-    has to be named.
+    RFC 9700 §2.4 advises against this grant: use a service account unless the API must know which
+    person is acting.
 
     Attributes:
         client_id: Client identifier (§2.2).
@@ -174,7 +174,7 @@ class PasswordGrant:
         username: The person's user name.
         password: The person's password; a plain string is wrapped in a `Secret`.
         scope: Space separated scope names (§3.3); empty for the server's default.
-        audience: Whom the token is for, where the server asks for it; `None` to leave it out.
+        audience: The API that the token is for, if the server wants it; `None` to leave it out.
         parameters: Extra token request parameters, repeated at each renewal.
     """
 
@@ -200,14 +200,14 @@ class PasswordGrant:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Every secret that takes part in buying the token."""
+        """All secrets that are sent to obtain the token."""
         return (_secret(self.client_secret), _secret(self.password))
 
     def settled(self) -> PasswordGrant:
-        """Reads both secrets once.
+        """Reads both secrets now.
 
         Returns:
-            The same grant with the secrets as they are now.
+            The same grant, with the secrets in place of the functions that return them.
         """
         return replace(
             self,
@@ -231,10 +231,10 @@ class PasswordGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshGrant:
-    """A refresh token presented for a new access token (RFC 6749 §6).
+    """A refresh token, sent for a new access token (RFC 6749 §6).
 
     Attributes:
-        original: The grant that bought the token; its client authenticates.
+        original: The grant the token was obtained with first; its client authenticates.
         refresh_token: The refresh token; a plain string is wrapped in a `Secret`.
     """
 
@@ -258,13 +258,13 @@ class RefreshGrant:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Every secret that takes part in buying the token."""
+        """All secrets that are sent to obtain the token."""
         return (*self.original.secrets, _secret(self.refresh_token))
 
     def form(self) -> dict[str, str]:
         """Builds the token request, without the client authentication.
 
-        The scope is left out: then the server grants what it granted before (§6).
+        The scope is left out, so that the server grants the same one again (§6).
 
         Returns:
             Form fields.
@@ -279,7 +279,7 @@ class RefreshGrant:
 
 
 Grant: TypeAlias = ClientCredentialsGrant | PasswordGrant
-"""A grant that can buy a token on its own, as opposed to a refresh."""
+"""A grant that needs no earlier token, unlike a refresh."""
 
 
 def _common_fields(grant: Grant) -> dict[str, str]:

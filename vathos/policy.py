@@ -1,4 +1,4 @@
-"""When a token counts as fresh, stale or expired: a pure function of the token and the moment."""
+"""When a token is fresh, stale or expired: a pure function of the token and the moment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Freshness", "RenewalPolicy"]
 
 
 class Freshness(enum.Enum):
-    """How far a token is in its life.
+    """What to do with a token of this age.
 
     Attributes:
         FRESH: Use it.
-        STALE: It still works; renew it now, before anyone has to wait.
-        EXPIRED: Do not use it; whoever needs a token waits for the renewal.
+        STALE: Use it, and renew it in the background, before anyone has to wait.
+        EXPIRED: Do not use it; callers wait for the renewal.
     """
 
     FRESH = "fresh"
@@ -34,10 +34,10 @@ class RenewalPolicy:
         stale_share: Share of the lifetime after which a token is stale, at the earliest.
         jitter: Share of the lifetime by which that moment is moved back, times `position`.
         expired_share: Share of the lifetime, before its end, from which the token is expired: it
-            would die on its way to the API.
+            could end on its way to the API.
         expired_cap: Upper bound of that margin in seconds.
-        position: Where in the jitter this policy stands, 0 to 1; random, so that a fleet does not
-            renew in step.
+        position: How much of the jitter this policy uses, 0 to 1; random, so that many machines do
+            not renew at the same moment.
     """
 
     stale_share: float = 0.8

@@ -59,8 +59,7 @@ class VathosSession(FastSession, SourcedSession):
         scope: Scope to ask for, as text or as names; by default the server decides.
         audience: Audience to ask for, if the server wants it.
         store: Where tokens are kept: a store or its URL (`file:`, `keyring:`, `redis://…`). By
-            default `VATHOS_TOKEN_STORE`, else the memory of this process, which all its sessions
-            share.
+            default `VATHOS_TOKEN_STORE`, else memory that all sessions of this process share.
         origins: URLs whose origins may get the token, or `"*"` for all. By default the origin of
             the base URL if you passed one, else all.
         timeout: Seconds for API requests that pass no timeout themselves, in any form `requests`
@@ -75,8 +74,7 @@ class VathosSession(FastSession, SourcedSession):
             raises, the error is logged and ignored.
         keep_warm: Whether the token is renewed while no requests are made too, from the first
             request until `close`.
-        profile: Name of a profile; by default `VATHOS_PROFILE`, else the default of the profile
-            file.
+        profile: Name of a profile; by default `VATHOS_PROFILE`, else the default profile.
         issuer: URL of the issuer, whose discovery document names the token endpoint; instead of
             `token_url`.
         replay: Whether a request that the API answers with 401 is retried once with another token.

@@ -1,10 +1,10 @@
 """The access token as a value, with its expiry timestamps (RFC 6749 §5.1).
 
-A `Token` is never edited and never emptied: a renewal makes a new one, and the new one replaces the
-old one as a whole.
+A `Token` never changes: a renewal makes a new one, which replaces the old one as a whole.
 
-Two clocks decide when it has expired, and the earlier one wins: the wall clock, which a person or
-NTP may set, and the boot clock, which nobody sets and which goes on while the machine is suspended.
+Two clocks decide whether it has expired: the wall clock, which a person or NTP may set, and the
+boot clock, which nobody can set and which runs on while the machine is suspended. It has expired
+when either clock says so.
 """
 
 from __future__ import annotations
@@ -21,35 +21,36 @@ from vathos.system.clock import Instant, now
 
 __all__ = ["Instant", "MalformedTokenError", "Token", "claims_of", "now"]
 
-# RFC 6750 §2.1 names the characters of a bearer token; servers use a few more. What must never
-# pass is anything that ends a header line or is not visible ASCII.
+# RFC 6750 §2.1 names the characters of a bearer token; servers use a few more. Refused is what
+# ends a header line or is not visible ASCII.
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
-# What may be quoted in a message: whatever else a server sends may be a secret, or spoil a log.
+# What a message may quote: anything else that a server sends may be a secret, or forge log lines.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 _BASE64URL = str.maketrans("-_", "+/")
 
 
 class MalformedTokenError(ValueError):
-    """An answer of the token endpoint is not a token response; the message says why, without it."""
+    """An answer of the token endpoint is not a token response; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token:
-    """An access token and what is known of its life.
+    """An access token, and when it ends.
 
     Its string form shows no secret.
 
     Attributes:
         access_token: The token itself. Treat it like a password.
         expires_at: Unix timestamp (seconds, UTC) counted from the moment before the token request
-            left, or `None` if the server named no lifetime (used until the API refuses it).
+            was sent, or `None` if the server named no lifetime (it is used until the API refuses
+            it).
         scope: The scope the server granted, space separated, or `None` if it did not say.
         refresh_token: The refresh token that came with it (RFC 6749 §6), or `None`.
         refresh_expires_at: Unix timestamp (seconds, UTC) of the refresh token's end, or `None`
             if unknown.
-        issued_at: Unix timestamp (seconds, UTC) of the moment before the token request left.
+        issued_at: Unix timestamp (seconds, UTC) of the moment before the token request was sent.
         issued_boot: The same moment on the boot clock of the machine that obtained the token, or
             `None` if it came from elsewhere.
     """
@@ -64,7 +65,7 @@ class Token:
 
     @classmethod
     def from_response(cls, answer: Mapping[str, Any], requested: Instant) -> Token:
-        """Reads a token response (RFC 6749 §5.1); members it does not know are ignored.
+        """Reads a token response (RFC 6749 §5.1); unknown members are ignored.
 
         A lifetime that is not a positive, finite number is unknown, never an error. Without
         `expires_in`, the lifetime is taken from a JWT's `exp` and `iat`. `refresh_expires_in: 0`
@@ -72,7 +73,7 @@ class Token:
 
         Args:
             answer: The decoded JSON object.
-            requested: The moment before the token request left.
+            requested: The moment before the token request was sent.
 
         Returns:
             The token.
@@ -104,7 +105,7 @@ class Token:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], at: Instant) -> Token:
-        """Takes over a token dictionary as `requests_oauthlib` and `as_dict` write it.
+        """Reads a token dictionary as `requests_oauthlib` and `as_dict` write it.
 
         Args:
             values: A mapping with `access_token` and, if known, `expires_at` (Unix timestamp).
@@ -122,19 +123,19 @@ class Token:
             _number(values.get("expires_in")),
         )
         if expires_at is not None:
-            # How old it is nobody knows; its life is taken to start now.
+            # Its age is not known; its lifetime is taken to start now.
             return replace(token, expires_at=expires_at)
         if expires_in is not None and expires_in <= 0:
-            # An answer that says so is odd; a caller who says so means that it has ended.
+            # A server that says so is wrong; a caller who says so means that it has expired.
             return replace(token, expires_at=at.wall + expires_in)
         return token
 
     def as_dict(self) -> dict[str, Any]:
-        """Writes the token as the dictionary that `requests_oauthlib` calls a token.
+        """Returns the token as the dictionary that `requests_oauthlib` uses.
 
         Returns:
             `access_token` and `token_type`; `expires_at` (Unix timestamp, UTC), `refresh_token` and
-            `scope` (a list) where known. It holds the secrets in clear.
+            `scope` (a list) where known. The secrets in it are in clear.
         """
         values: dict[str, Any] = {"access_token": self.access_token, "token_type": "Bearer"}
         if self.expires_at is not None:
@@ -146,16 +147,16 @@ class Token:
         return values
 
     def anchored(self, at: Instant) -> Token:
-        """Ties a token that came from elsewhere to the boot clock of this machine.
+        """Adds the boot clock of this machine to a token that was obtained elsewhere.
 
-        A token that was issued in the future, by a clock that was wrong, is taken to be new: it
-        never lives longer than its lifetime from now.
+        A token that was issued in the future, by a clock that was wrong, is taken to be new: it is
+        never used for longer than its lifetime from now.
 
         Args:
             at: The present moment.
 
         Returns:
-            The token; unchanged if it is tied already.
+            The token; unchanged if it has this machine's boot clock already.
         """
         if self.issued_boot is not None:
             return self
@@ -171,7 +172,7 @@ class Token:
         )
 
     def is_same(self, other: Token | None) -> bool:
-        """Tells whether two are one issue of a token, whatever clocks they are tied to.
+        """Tells whether two are the same token, whatever their clocks.
 
         Args:
             other: Another token, or none.
@@ -184,11 +185,11 @@ class Token:
 
     @property
     def lifetime(self) -> float | None:
-        """The whole life in seconds, from before the token request; `None` if unknown."""
+        """The whole lifetime in seconds, from before the token request; `None` if unknown."""
         return None if self.expires_at is None else self.expires_at - self.issued_at
 
     def seconds_left(self, at: Instant) -> float:
-        """Tells how long the access token still works, by the clock that says less.
+        """Tells how long the access token still works, by the clock that gives it less.
 
         Args:
             at: The moment to judge at.
@@ -225,10 +226,10 @@ class Token:
         )
 
     def keeping_refresh_token_of(self, older: Token) -> Token:
-        """Carries the refresh token over when a refresh answered without a new one (RFC 6749 §6).
+        """Keeps the refresh token if a refresh was answered without a new one (RFC 6749 §6).
 
         Args:
-            older: The token whose refresh token was presented.
+            older: The token whose refresh token was sent.
 
         Returns:
             This token, or one with the older refresh token.
@@ -236,7 +237,7 @@ class Token:
         return self if self.refresh_token is not None else self.with_refresh_token_of(older)
 
     def without_refresh_token(self) -> Token:
-        """Drops a refresh token that may be used up.
+        """Removes a refresh token that may have been used.
 
         Returns:
             The same access token alone.
@@ -273,7 +274,7 @@ def _after(start: Instant, seconds: float | None) -> float | None:
 
 
 def _scope(value: object) -> str | None:
-    """Reads a scope: text as RFC 6749 §3.3 has it, or a list as `requests_oauthlib` keeps it."""
+    """Reads a scope: text as in RFC 6749 §3.3, or a list as `requests_oauthlib` keeps it."""
     if isinstance(value, list):
         return " ".join(str(name) for name in value)
     return value if isinstance(value, str) else None
@@ -306,7 +307,7 @@ def _jwt_lifetime(access_token: str) -> float | None:
 
 
 def claims_of(access_token: str) -> dict[str, Any]:
-    """Reads the claims of an access token, unverified: a hint, never more (RFC 7519 §4.1).
+    """Reads the claims of an access token, unverified: only as a hint (RFC 7519 §4.1).
 
     Args:
         access_token: The token.

@@ -159,7 +159,7 @@ def token_from(
         grant: The grant that was sent; where the server repeats one of its secrets in an error,
             the message has `***` instead.
         endpoint: URL of the token endpoint, for the message.
-        requested: The moment before the token request left.
+        requested: The moment before the token request was sent.
 
     Returns:
         The token.
