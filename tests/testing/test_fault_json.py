@@ -57,8 +57,6 @@ def test_fault_is_what_its_object_says(value: dict[str, Any], fault: Fault) -> N
     assert fault_from(value) == fault
 
 
-AFTER = "a number, at least 0, or text that fits in a header field"
-FIELDS = "an object of header fields"
 MISTAKES: list[tuple[object, str]] = [
     (None, "fault must be an object"),
     ([], "fault must be an object"),

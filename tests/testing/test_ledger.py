@@ -1,4 +1,4 @@
-"""The refresh grant (RFC 6749 §6): rotation, reuse detection, scopes, ends of sessions."""
+"""What was granted: numbers, and the refresh grant (RFC 6749 §6) with its sessions."""
 
 from __future__ import annotations
 
@@ -161,3 +161,13 @@ def test_reset_is_a_restart_with_an_empty_database(
     assert call(server, answer["access_token"]).status_code == status
     assert refresh(server, answer["refresh_token"]).json()["error"] == "invalid_grant"
     assert server.number(login(server).json()["access_token"]) == 2
+
+
+def test_numbers_are_of_this_server_only(server: AuthorizationServer) -> None:
+    """Tokens are numbered from 1 each kind, listed in order, and strangers are an error."""
+    answers = [login(server).json() for _ in range(3)]
+    assert [server.number(each["access_token"]) for each in answers] == [1, 2, 3]
+    assert [server.number(each["refresh_token"]) for each in answers] == [1, 2, 3]
+    assert server.issued == tuple(each["access_token"] for each in answers)
+    with pytest.raises(LookupError):
+        server.number("access-token-1-guessed")

@@ -1,10 +1,24 @@
-"""The token endpoint against RFC 6749 §2.3, §3.2, §4.3, §4.4 and §5."""
+"""The token endpoint against RFC 6749 §2.3, §3.2, §4.3, §4.4 and §5; nothing secret is logged."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
+import oauthlib
 import pytest
 
-from tests.testing.plain import basic, credentials, login, send, service
+from tests.testing.plain import (
+    basic,
+    call,
+    credentials,
+    introspect,
+    login,
+    refresh,
+    revoke,
+    send,
+    service,
+)
 from vathos.testing import AuthorizationServer, Client, User
 
 
@@ -185,42 +199,76 @@ def test_client_without_scopes_gets_no_scope() -> None:
         assert "scope" not in service(server).json()
 
 
-def test_first_client_and_user_are_the_default_ones() -> None:
-    """Clients and users given to the constructor replace the default ones."""
-    clients = [Client("first", "secret-1"), Client("second", "secret-2")]
-    with AuthorizationServer(clients=clients, users=[User("bob", "builder")]) as server:
-        assert (server.client_id, server.client_secret) == ("first", "secret-1")
-        assert (server.username, server.password) == ("bob", "builder")
-        assert login(server, client_id="second", client_secret="secret-2").status_code == 200
-
-
-def test_accounts_can_be_added_and_changed(server: AuthorizationServer) -> None:
-    """Clients and users can be added, changed and disabled while the server runs."""
-    server.add_client(Client("other", "other-secret"))
-    server.add_user(User("eve", "eves-password"))
-    other = {"client_id": "other", "client_secret": "other-secret"}
-    assert login(server, username="eve", password="eves-password", **other).status_code == 200
-    server.set_client_secret("other", "changed")
-    server.set_password("ada", "changed as well")
-    assert service(server, **other).status_code == 401
-    assert service(server, client_id="other", client_secret="changed").status_code == 200
-    assert server.password == "changed as well"
-    assert login(server).status_code == 200
-    server.disable_client("robot")
-    assert service(server).status_code == 401
-
-
-def test_unknown_accounts_cannot_be_changed(server: AuthorizationServer) -> None:
-    """Changing an account that does not exist is an error that names it."""
-    with pytest.raises(LookupError, match="nobody"):
-        server.set_password("nobody", "x")
-    with pytest.raises(LookupError, match="nothing"):
-        server.disable_client("nothing")
-
-
 def test_client_credentials_may_get_refresh_tokens() -> None:
     """When asked to, the server gives clients refresh tokens and sessions of their own."""
     with AuthorizationServer(refresh_for_client_credentials=True) as server:
         answer = service(server).json()
         assert answer["refresh_token"].startswith("refresh-token-1-")
         assert [each.username for each in server.sessions] == [None]
+
+
+SECRET, PASSWORD = "canary-secret-4711", "canary-password-4711"
+
+
+class Everything(logging.Handler):
+    """Keeps every record as text, with its arguments and tracebacks."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps one record."""
+        self.lines.append(f"{record.name} {self.format(record)} {record.args!r}")
+
+
+@pytest.fixture
+def everything() -> Iterator[Everything]:
+    """Every logger at DEBUG, oauthlib's own debug switch included."""
+    handler, root = Everything(), logging.getLogger()
+    names = [None, *logging.Logger.manager.loggerDict]
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    oauthlib.set_debug(True)
+    yield handler
+    oauthlib.set_debug(False)
+    root.removeHandler(handler)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+def test_nothing_secret_is_logged_or_printed(
+    everything: Everything, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Grants, refusals, revocation, introspection and API calls leave no secret behind."""
+    clients, users = [Client("robot", SECRET)], [User("ada", PASSWORD)]
+    with AuthorizationServer(clients=clients, users=users) as server:
+        answer = login(server).json()
+        rotated = refresh(server, answer["refresh_token"]).json()
+        refresh(server, answer["refresh_token"])
+        refresh(server, rotated["refresh_token"], scope="nonsense")
+        headers = basic("robot", SECRET)
+        send("POST", server.token_url, data={"grant_type": "client_credentials"}, headers=headers)
+        service(server, client_secret=SECRET + "x")
+        login(server, password=PASSWORD + "x")
+        login(server, username=PASSWORD, scope="nonsense")
+        last = service(server).json()["access_token"]
+        introspect(server, last)
+        call(server, last)
+        revoke(server, last)
+        call(server, last)
+        secrets = [SECRET, PASSWORD, *server.issued, answer["refresh_token"]]
+    told = "\n".join(everything.lines) + "".join(capfd.readouterr())
+    for secret in (*secrets, rotated["refresh_token"], "access-token-"):
+        assert secret not in told
+    assert "oauthlib" not in told
+
+
+def test_oauthlib_speaks_elsewhere(everything: Everything, server: AuthorizationServer) -> None:
+    """What oauthlib logs outside of the server's threads is still heard."""
+    service(server)
+    logging.getLogger("oauthlib.oauth2.rfc6749.grant_types.base").debug("heard")
+    assert any("heard" in line for line in everything.lines)

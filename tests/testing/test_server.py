@@ -12,7 +12,7 @@ import pytest
 import requests
 import trustme
 
-from tests.testing.plain import call, credentials, login, raw, read_all, refresh, send, service
+from tests.testing.plain import credentials, login, raw, read_all, refresh, send, service
 from vathos.testing import AuthorizationServer
 
 
@@ -95,29 +95,6 @@ def test_arguments_of_sessions(server: AuthorizationServer) -> None:
     }
     assert server.person.items() >= {("username", "ada"), ("password", server.password)}
     assert repr(server) == f"<AuthorizationServer {server.issuer}>"
-
-
-def test_own_clock_is_used_and_turned() -> None:
-    """The server's time is the given clock's, turned by advance, back as well."""
-    with AuthorizationServer(clock=lambda: 5000.0) as server:
-        server.advance(10)
-        server.advance(-3)
-        assert server.now() == 5007.0
-        response = service(server)
-        assert response.headers["Date"] == "Thu, 01 Jan 1970 01:23:27 GMT"
-
-
-def test_lifetimes_are_rounded_down() -> None:
-    """Fractions of a second are kept by the clock and dropped from the answer."""
-    with AuthorizationServer(
-        access_token_lifetime=2.5, refresh_token_lifetime=9.9, clock=lambda: 0.0
-    ) as server:
-        answer = login(server).json()
-        assert (answer["expires_in"], answer["refresh_expires_in"]) == (2, 9)
-        server.advance(2.4)
-        assert call(server, answer["access_token"]).status_code == 200
-        server.advance(0.1)
-        assert call(server, answer["access_token"]).status_code == 401
 
 
 def test_tls_serves_https(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Who may ask for tokens: clients and users, and the lock against guessing passwords."""
+"""Clients and users, and the lock against guessed passwords."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCKED_FOR = 60.0
 
 
 class ServiceAccount(TypedDict):
-    """What a session of a service account is built from, by the names of its arguments."""
+    """Arguments of a session for a service account."""
 
     client_id: str
     client_secret: str
@@ -30,7 +30,7 @@ class ServiceAccount(TypedDict):
 
 
 class Person(ServiceAccount):
-    """What a session of a natural person is built from, by the names of its arguments."""
+    """Arguments of a session for a person."""
 
     username: str
     password: str
@@ -71,7 +71,7 @@ class User:
 
 
 class Verdict(enum.Enum):
-    """What came of checking a password."""
+    """The outcome of a password check."""
 
     GOOD = "good"
     WRONG = "wrong"
@@ -81,32 +81,17 @@ class Verdict(enum.Enum):
 
 
 def same_secret(known: str, presented: str) -> bool:
-    """Compares two secrets in constant time.
-
-    Args:
-        known: The secret on record.
-        presented: The secret that a request presented.
-
-    Returns:
-        `True` if they are equal.
-    """
+    """Compares two secrets in constant time."""
     return hmac.compare_digest(known.encode(), presented.encode())
 
 
 def service_account_name(client_id: str) -> str:
-    """Names the user that stands for a client in the client credentials grant, as Keycloak does.
-
-    Args:
-        client_id: The client.
-
-    Returns:
-        The user name.
-    """
+    """Names the user that stands for a client in the client credentials grant, as Keycloak does."""
     return f"service-account-{client_id}"
 
 
 class Known(NamedTuple):
-    """Who there is.
+    """The names of the clients and users of a server.
 
     Attributes:
         client_ids: The clients.
@@ -118,13 +103,9 @@ class Known(NamedTuple):
 
 
 class Accounts:
-    """The clients and users of a realm.
+    """The clients and users of a server; its lock is the ledger's, so that a grant is one step.
 
-    Args:
-        clients: The clients at the start.
-        users: The users at the start.
-        lock: Guards everything here; shared with the ledger, so that a grant is one step.
-        lockout: Whether two quick failures lock a user, as Keycloak's brute force protection does.
+    With `lockout` two quick failures lock a user, as Keycloak's brute force protection does.
     """
 
     def __init__(
@@ -147,11 +128,7 @@ class Accounts:
             self.add(user)
 
     def add(self, account: Client | User) -> None:
-        """Adds a client or a user, or replaces the one of that name.
-
-        Args:
-            account: The client or user.
-        """
+        """Adds a client or a user, or replaces the one of that name."""
         with self._lock:
             if isinstance(account, Client):
                 self._clients[account.client_id] = account
@@ -162,39 +139,17 @@ class Accounts:
                 self._users[account.username] = account
 
     def client(self, client_id: str) -> Client | None:
-        """Looks a client up.
-
-        Args:
-            client_id: Its identifier.
-
-        Returns:
-            The client, or `None`.
-        """
+        """Looks up a client; `None` if there is none."""
         with self._lock:
             return self._clients.get(client_id)
 
     def user(self, username: str) -> User | None:
-        """Looks a user up.
-
-        Args:
-            username: The name.
-
-        Returns:
-            The user, or `None`.
-        """
+        """Looks up a user; `None` if there is none."""
         with self._lock:
             return self._users.get(username)
 
     def change_client(self, client_id: str, **changes: Any) -> None:
-        """Changes attributes of a client.
-
-        Args:
-            client_id: Its identifier.
-            changes: Attributes of `Client` and their new values.
-
-        Raises:
-            LookupError: If there is no such client.
-        """
+        """Changes attributes of a client; a `LookupError` if there is none."""
         with self._lock:
             client = self.client(client_id)
             if client is None:
@@ -202,15 +157,7 @@ class Accounts:
             self.add(replace(client, **changes))
 
     def change_user(self, username: str, **changes: Any) -> None:
-        """Changes attributes of a user; what is known of failed logins is forgotten.
-
-        Args:
-            username: The name.
-            changes: Attributes of `User` and their new values.
-
-        Raises:
-            LookupError: If there is no such user.
-        """
+        """Changes attributes of a user, and unlocks it; a `LookupError` if there is none."""
         with self._lock:
             user = self.user(username)
             if user is None:
@@ -220,15 +167,9 @@ class Accounts:
             self._locked_until.pop(username, None)
 
     def check_password(self, username: str, password: str, now: float) -> Verdict:
-        """Checks a password, in Keycloak's order: known, locked, enabled, and only then the words.
+        """Checks, as Keycloak does, if a user is known, not locked, enabled, and then the password.
 
-        Args:
-            username: The presented name.
-            password: The presented password.
-            now: The server's time (Unix seconds).
-
-        Returns:
-            The verdict. A failure is remembered, unless the user is locked.
+        A failure is remembered, unless the user is locked; `now` is in Unix seconds.
         """
         with self._lock:
             user = self._users.get(username)
@@ -251,11 +192,7 @@ class Accounts:
             self._locked_until[username] = now + LOCKED_FOR
 
     def known(self) -> Known:
-        """Tells who there is.
-
-        Returns:
-            The names.
-        """
+        """Returns the names of all clients and users."""
         with self._lock:
             return Known(tuple(self._clients), tuple(self._users))
 
@@ -266,11 +203,7 @@ class Accounts:
             self._locked_until.clear()
 
     def secrets(self) -> tuple[str, ...]:
-        """Lists every secret and password, for the redaction of records.
-
-        Returns:
-            The secrets of the clients and the passwords of the users.
-        """
+        """Lists every secret and password, for the redaction of records."""
         with self._lock:
             known = [client.client_secret for client in self._clients.values()]
             return (*known, *(user.password for user in self._users.values()))

@@ -1,4 +1,4 @@
-"""The protected API: answers per token, and tells what arrived (RFC 6750)."""
+"""The protected API (RFC 6750): it wants an access token, and shows what arrived."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Requirement:
 
 
 class ProtectedApi:
-    """An API that wants a live access token of its server.
+    """An API that wants an access token of its server.
 
     Any method and path under `/v1` answers 200 with what arrived: `method`, `path`, `query`,
     `token_number`, `client_id`, `username`, `scope`, `body_length`, `body_sha256`, `content_type`.
@@ -40,7 +40,7 @@ class ProtectedApi:
     headers.
 
     Attributes:
-        refuse_all: Whether to answer 401 `invalid_token` to good tokens too, as an API does that
+        refuse_all: Whether to answer 401 `invalid_token` to valid tokens too, like an API that
             wants another audience.
     """
 
@@ -77,34 +77,20 @@ class ProtectedApi:
         """Makes a part of the API answer 403 `insufficient_scope` to tokens without a scope.
 
         Args:
-            path_prefix: A path such as `"/v1/admin"`; what lies below it is meant too.
+            path_prefix: A path such as `"/v1/admin"`; it includes all paths below.
             scope: The scopes that a token needs, space separated.
         """
         self._requirements = (*self._requirements, _Requirement(path_prefix, scope))
 
     def presented(self, request: Request) -> PresentedToken:
-        """Tells what is known of the token of a request, dead or alive.
-
-        Args:
-            request: The request.
-
-        Returns:
-            Number, client and user; all `None` if the token is unknown.
-        """
+        """Returns what is known of the token of a request, even if it no longer works."""
         token = self._ledger.access_token(request.bearer_token)
         if token is None:
             return PresentedToken()
         return PresentedToken(token.number, token.client_id, token.username)
 
     def answer(self, request: Request) -> Response:
-        """Answers one request.
-
-        Args:
-            request: The request.
-
-        Returns:
-            200, 401 or 403, as the token deserves.
-        """
+        """Answers 200, 401 or 403, depending on the token of the request."""
         if request.bearer_token is None:
             return self._challenge(401)
         token = self._ledger.access_token(request.bearer_token)

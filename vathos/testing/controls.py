@@ -61,13 +61,13 @@ class Controls:
 
     @property
     def client_secret(self) -> str:
-        """The present secret of the first client."""
+        """The current secret of the first client."""
         client = self._accounts.client(self.client_id)
         return client.client_secret if client else ""
 
     @property
     def password(self) -> str:
-        """The present password of the first user."""
+        """The current password of the first user."""
         user = self._accounts.user(self.username)
         return user.password if user else ""
 
@@ -96,7 +96,7 @@ class Controls:
 
     @property
     def reuse_events(self) -> int:
-        """How often a spent refresh token was presented to a live session."""
+        """How often a used refresh token was presented while its session was live."""
         return self._ledger.reuse_events
 
     def count(self, grant_type: str | None = None) -> int:
@@ -171,7 +171,7 @@ class Controls:
         return self._realm.faults.waiting()
 
     def known(self) -> Known:
-        """Tells which clients and users there are.
+        """Returns which clients and users there are.
 
         Returns:
             Their names.

@@ -16,74 +16,54 @@ class Refusal:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How one kind of server refuses; each attribute is one reason to refuse."""
-
-    name: str
-    unknown_client: Refusal
-    wrong_client_secret: Refusal
-    disabled_client: Refusal
-    no_client_credentials: Refusal
-    disabled_service_account: Refusal
-    no_password: Refusal
-    no_refresh: Refusal
-    missing_grant_type: Refusal
-    unknown_grant_type: Refusal
-    missing_username: Refusal
-    unknown_user: Refusal
-    wrong_password: Refusal
-    locked_user: Refusal
-    disabled_user: Refusal
-    disabled_user_refresh: Refusal
-    unknown_refresh_token: Refusal
-    foreign_refresh_token: Refusal
-    expired_refresh_token: Refusal
-    ended_session: Refusal
-    reused_refresh_token: Refusal
-    foreign_token: Refusal
-    wrong_method: Refusal
-    duplicate: Refusal
-    locks_out: bool
-    """Whether two failed logins within a second lock a user for a minute."""
-    keycloak_members: bool
-    """Whether token responses have `not-before-policy`, and `refresh_expires_in: 0` without a
-    refresh token."""
-
-
 _CLIENT = Refusal(401, "invalid_client", "Client authentication failed")
 _GRANT_TYPE = Refusal(400, "unauthorized_client", "The client may not use this grant type")
 _PASSWORD = Refusal(400, "invalid_grant", "The user name or the password is wrong")
 _REFRESH = Refusal(400, "invalid_grant", "The refresh token is invalid, expired or revoked")
 
-RFC = Dialect(
-    name="rfc",
-    unknown_client=_CLIENT,
-    wrong_client_secret=_CLIENT,
-    disabled_client=_CLIENT,
-    no_client_credentials=_GRANT_TYPE,
-    disabled_service_account=_GRANT_TYPE,
-    no_password=_GRANT_TYPE,
-    no_refresh=_GRANT_TYPE,
-    missing_grant_type=Refusal(400, "invalid_request", "Request is missing grant_type parameter."),
-    unknown_grant_type=Refusal(400, "unsupported_grant_type", "The grant type is not supported"),
-    missing_username=Refusal(400, "invalid_request", "Request is missing username parameter."),
-    unknown_user=_PASSWORD,
-    wrong_password=_PASSWORD,
-    locked_user=_PASSWORD,
-    disabled_user=_PASSWORD,
-    disabled_user_refresh=_REFRESH,
-    unknown_refresh_token=_REFRESH,
-    foreign_refresh_token=_REFRESH,
-    expired_refresh_token=_REFRESH,
-    ended_session=_REFRESH,
-    reused_refresh_token=_REFRESH,
-    foreign_token=Refusal(400, "invalid_grant", "The token was issued to another client"),
-    wrong_method=Refusal(405, "invalid_request", "Only POST is allowed here"),
-    duplicate=Refusal(400, "invalid_request", "A parameter was sent more than once"),
-    locks_out=False,
-    keycloak_members=False,
-)
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server refuses, by the reason; by default in the words of the RFC."""
+
+    name: str
+    unknown_client: Refusal = _CLIENT
+    wrong_client_secret: Refusal = _CLIENT
+    disabled_client: Refusal = _CLIENT
+    no_client_credentials: Refusal = _GRANT_TYPE
+    disabled_service_account: Refusal = _GRANT_TYPE
+    no_password: Refusal = _GRANT_TYPE
+    no_refresh: Refusal = _GRANT_TYPE
+    missing_grant_type: Refusal = Refusal(
+        400, "invalid_request", "Request is missing grant_type parameter."
+    )
+    unknown_grant_type: Refusal = Refusal(
+        400, "unsupported_grant_type", "The grant type is not supported"
+    )
+    missing_username: Refusal = Refusal(
+        400, "invalid_request", "Request is missing username parameter."
+    )
+    unknown_user: Refusal = _PASSWORD
+    wrong_password: Refusal = _PASSWORD
+    locked_user: Refusal = _PASSWORD
+    disabled_user: Refusal = _PASSWORD
+    disabled_user_refresh: Refusal = _REFRESH
+    unknown_refresh_token: Refusal = _REFRESH
+    foreign_refresh_token: Refusal = _REFRESH
+    expired_refresh_token: Refusal = _REFRESH
+    ended_session: Refusal = _REFRESH
+    reused_refresh_token: Refusal = _REFRESH
+    foreign_token: Refusal = Refusal(400, "invalid_grant", "The token was issued to another client")
+    wrong_method: Refusal = Refusal(405, "invalid_request", "Only POST is allowed here")
+    duplicate: Refusal = Refusal(400, "invalid_request", "A parameter was sent more than once")
+    locks_out: bool = False
+    """Whether two failed logins within a second lock a user for a minute."""
+    keycloak_members: bool = False
+    """Whether token responses have `not-before-policy`, and `refresh_expires_in: 0` without a
+    refresh token."""
+
+
+RFC = Dialect("rfc")
 
 _KEYCLOAK_CLIENT = "Invalid client or Invalid client credentials"
 _KEYCLOAK_USER = "Invalid user credentials"

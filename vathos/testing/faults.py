@@ -300,17 +300,6 @@ class Fault:
         set_there["removed"] = self.removed | other.removed
         return replace(self, **set_there)
 
-    def edit(self, response: Response) -> Response:
-        """Applies the changes of members to a response.
-
-        Args:
-            response: The real response.
-
-        Returns:
-            The response as the client is to see it.
-        """
-        return response.with_members(dict(self.changed), self.removed)
-
 
 class WaitingFault(NamedTuple):
     """A fault that waits for requests.

@@ -3,18 +3,18 @@
 | Order | Members | What it does |
 |---|---|---|
 | `fail` | `endpoint`, `fault`, `times` or `seconds` | makes requests go wrong, one if not said |
-| `heal` | `endpoint` | takes faults back, of all endpoints if none is named |
-| `advance` | `seconds` | turns the server's clock |
+| `heal` | `endpoint` | removes faults, of all endpoints if none is named |
+| `advance` | `seconds` | moves the server's clock |
 | `revoke` | `what`, `username` | `access_tokens`, `sessions` (of a user), or `all` |
-| `reset` | `keys` | does what a restart with an empty database does |
+| `reset` | `keys` | acts like a restart with an empty database |
 | `set_client_secret` | `client_id`, `client_secret` | changes a secret; a random one if not given |
 | `set_password` | `username`, `password` | changes a password; a random one if not given |
-| `disable_client`, `enable_client` | `client_id` | has a client refused, and accepted again |
-| `disable_user`, `enable_user` | `username` | has a user refused, and accepted again |
-| `refuse_all` | `refuse` | has the API answer 401 to every token, and stop doing so |
+| `disable_client`, `enable_client` | `client_id` | refuses a client, and accepts it again |
+| `disable_user`, `enable_user` | `username` | refuses a user, and accepts it again |
+| `refuse_all` | `refuse` | makes the API answer 401 to every token, or stop doing so |
 | `forget_requests` | | forgets all recorded requests; counting starts again at 0 |
 
-Where no client or user is named, the first one is meant. `times` may be `"always"`.
+Without a client or user, an order applies to the first one. `times` may be `"always"`.
 """
 
 from __future__ import annotations
@@ -150,8 +150,8 @@ class Order:
     """An order that was checked.
 
     Attributes:
-        verb: What to do.
-        given: What with.
+        verb: The name of the order.
+        given: Its members.
     """
 
     verb: str
@@ -162,12 +162,12 @@ class Order:
         """Checks an order.
 
         Args:
-            verb: What to do.
-            given: What with.
-            known: Whom the server knows.
+            verb: The name of the order.
+            given: Its members, as they were parsed.
+            known: The clients and users of the server.
 
         Returns:
-            The order; it cannot fail any more.
+            The order; carrying it out cannot fail.
 
         Raises:
             ValueError: If there is no such verb, or a member is unknown, missing or wrong.
@@ -200,13 +200,13 @@ class Order:
         return cls(verb, members)
 
     def carry_out(self, server: Controls) -> Given:
-        """Does what was ordered.
+        """Carries the order out.
 
         Args:
-            server: The server.
+            server: The server that carries it out.
 
         Returns:
-            What came of it: for a new secret, the secret.
+            A new secret or password with its owner; otherwise empty.
         """
         return VERBS[self.verb](server, **self.given) or {}
 

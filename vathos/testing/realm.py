@@ -133,7 +133,9 @@ class Realm:
 
     def answer(self, exchange: Exchange) -> Response:
         """Answers as the client is to see it; a fault may have a response of its own."""
-        response = exchange.fault.edit(exchange.fault.answer or self._process(exchange))
+        fault = exchange.fault
+        response = fault.answer or self._process(exchange)
+        response = response.with_members(dict(fault.changed), fault.removed)
         self.records.answered(exchange.record, response.status)
         return response
 

@@ -1,4 +1,4 @@
-"""Recorded requests: what the server saw, without a secret in it."""
+"""Recorded requests: what the server received, without secrets."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie"}
 _SECRET_NAMES = re.compile(r"secret|password|token(?!_type)|assertion|^code", re.IGNORECASE)
 _TOKENS = re.compile(r"(access|refresh)-token-\d+-[\w-]+")
 
-# A shorter secret is likely to be part of an innocent word; its own field is redacted by name.
+# A shorter secret may be part of any word; its own field is redacted by its name.
 _SHORTEST = 6
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as the server saw it; secrets, passwords and tokens are `***`.
+    """One request as the server received it; secrets, passwords and tokens are `***`.
 
     Attributes:
         number: Counted from 1 over all endpoints.
-        time: The server's time at its arrival (Unix seconds).
+        time: When it arrived, by the server's clock (Unix seconds).
         endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"` or
             `"unknown"`.
         method: The method, in upper case.
@@ -38,7 +38,7 @@ class RecordedRequest:
         query: The query parameters.
         headers: The header fields; names are found in any case.
         form: The form parameters; empty for the protected API.
-        status: The status code of the answer; `None` while there is none, and if there was none.
+        status: The status code of the response; `None` until it is sent, and if none is sent.
         grant_type: The `grant_type` parameter, or `None`.
         client_id: The client that asked, from the form or from Basic; at the protected API the
             client of the presented token.
@@ -80,10 +80,9 @@ class PresentedToken:
 
 
 class Records:
-    """All recorded requests. The list grows until it is told to forget.
+    """All recorded requests; the list grows until `forget`.
 
-    Args:
-        secrets: Lists the secrets to be hidden wherever they appear.
+    `secrets` lists what is hidden wherever it appears.
     """
 
     def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
@@ -93,17 +92,7 @@ class Records:
         self._count = 0
 
     def add(self, request: Request, endpoint: str, time: float, token: PresentedToken) -> int:
-        """Records a request at its arrival.
-
-        Args:
-            request: The request.
-            endpoint: Where it arrived.
-            time: The server's time (Unix seconds).
-            token: The token it presented to the protected API.
-
-        Returns:
-            The number of the record.
-        """
+        """Records a request at its arrival (Unix seconds), and returns the number of the record."""
         hide = self._hider()
         form = {} if endpoint == "api" else dict(request.form)
         basic = basic_credentials(request.headers) or (None, None)
@@ -136,38 +125,19 @@ class Records:
             return self._count
 
     def answered(self, number: int, status: int) -> None:
-        """Notes the status code of the answer.
-
-        Args:
-            number: The number of the record; a forgotten one is ignored.
-            status: The status code.
-        """
+        """Adds the status code of the response; a forgotten record stays forgotten."""
         with self._lock:
             record = self._records.get(number)
             if record is not None:
                 self._records[number] = replace(record, status=status)
 
     def get(self, number: int) -> RecordedRequest | None:
-        """Looks a record up.
-
-        Args:
-            number: Its number.
-
-        Returns:
-            The record; `None` if there never was one, or it was forgotten.
-        """
+        """Looks up a record; `None` if it was forgotten."""
         with self._lock:
             return self._records.get(number)
 
     def select(self, endpoint: str | None = None) -> tuple[RecordedRequest, ...]:
-        """Selects records.
-
-        Args:
-            endpoint: Of which endpoint; of all if `None`.
-
-        Returns:
-            The records in the order of arrival.
-        """
+        """Returns the records of one endpoint, or all, in the order of arrival."""
         with self._lock:
             records = tuple(self._records.values())
         return tuple(each for each in records if endpoint in (None, each.endpoint))

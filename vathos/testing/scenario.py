@@ -15,7 +15,7 @@ what = "all"
 ```
 
 `after` counts real seconds from the start, `do` is one of the orders of `vathos.testing.orders`,
-and the rest of a step are its members.
+and the other members of a step are those of the order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
     Attributes:
         after: Seconds from the start.
-        order: What to do then.
+        order: What is done then.
     """
 
     after: float
@@ -66,10 +66,10 @@ class Scenario(NamedTuple):
 
         Args:
             path: The file; JSON if its name ends so, else TOML.
-            known: Whom the server will know.
+            known: The clients and users of the server.
 
         Returns:
-            The scenario; no step of it can fail.
+            The scenario; carrying it out cannot fail.
 
         Raises:
             ValueError: If something in it is wrong; the message names file and step.
@@ -93,12 +93,12 @@ class Scenario(NamedTuple):
         stop: threading.Event,
         tell: Callable[[Step], object],
     ) -> None:
-        """Gives each order at its time.
+        """Carries out each order at its time.
 
         Args:
-            server: The server.
+            server: The server that carries out the orders.
             stop: Ends the scenario early.
-            tell: Called with each step, right after it was done.
+            tell: Called with each step right after it was carried out.
         """
         started = time.monotonic()
         for step in self.steps:

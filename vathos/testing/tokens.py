@@ -50,17 +50,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token on record; it lives as long as its session.
-
-    Attributes:
-        value: The token itself; not shown in the string form.
-        number: Its number, counted from 1.
-        session: Number of its session.
-        client_id: The client it was issued to.
-        username: The user it stands for, or `None`.
-        scopes: The scopes it may be exchanged for.
-        spent: Whether it was rotated away.
-    """
+    """A refresh token on record; it works no longer than its session."""
 
     value: str = field(repr=False)
     number: int
@@ -69,6 +59,7 @@ class RefreshToken:
     username: str | None
     scopes: tuple[str, ...]
     spent: bool = False
+    """Whether it was used and replaced by another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +97,7 @@ class RefreshState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What a granted token request puts on record.
-
-    Attributes:
-        access: The new access token.
-        refresh: The refresh token of the response, or `None`.
-        presented: The refresh token of the request, or `None`.
-        client_id: The client that asked.
-        username: The user that the tokens stand for, or `None`.
-        scopes: The granted scopes.
-    """
+    """The tokens of a response, the refresh token that was presented, and for whom they are."""
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
