@@ -106,7 +106,7 @@ def test_bar_with_rich(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def slow(server: AuthorizationServer) -> AuthorizationServer:
-    """A server that takes two seconds for an answer of 100 kB."""
+    """A server that takes a second for an answer of 50 kB, long enough for a bar."""
     server.fail("api", Fault.drip(50_000))
     return server
 
@@ -117,7 +117,7 @@ def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str
     master, slave = pty.openpty()
     arguments = {"file": ["-o", str(tmp_path / "out")], "silent": ["--silent"]}.get(where, [])
     running = subprocess.Popen(
-        [*PROCESS, "request", "stream?bytes=100000", *arguments],
+        [*PROCESS, "request", "stream?bytes=50000", *arguments],
         env={**os.environ, **environment(slow), "TERM": "xterm-256color"},
         stdout=slave if where == "terminal" else subprocess.PIPE,
         stderr=slave,
@@ -131,8 +131,8 @@ def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str
     os.close(master)
     assert running.returncode == 0
     assert (b"received" in seen) == (where in {"file", "pipe"})
-    body = {"pipe": out, "terminal": bytes(seen)}.get(where, b"v" * 100_000)
-    assert body == b"v" * 100_000
+    body = {"pipe": out, "terminal": bytes(seen)}.get(where, b"v" * 50_000)
+    assert body == b"v" * 50_000
 
 
 def pieces(master: int) -> Iterator[bytes]:

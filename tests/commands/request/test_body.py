@@ -19,7 +19,7 @@ import pytest
 from tests.canaries import CANARY
 from tests.commands.apis import Asked, api_of
 from tests.commands.driving import PROCESS, Driven, Driver, environment
-from tests.commands.test_request import told
+from tests.commands.request.test_command import told
 from vathos import VathosSession
 from vathos.commands.request.body import Body, Stream
 from vathos.commands.request.call import Caller
@@ -322,6 +322,7 @@ def measured(server: AuthorizationServer, *arguments: str) -> tuple[Driven, int]
     return Driven(done.returncode, done.stdout, "".join(said)), int(most)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other units")
 @pytest.mark.parametrize("option", ["-d", "-F"])
 def test_big_file_takes_little_memory(

@@ -16,7 +16,7 @@ import urllib3
 
 from tests.commands.apis import api_of
 from tests.commands.driving import PROCESS, Driver, environment
-from tests.commands.test_request_bodies import BIG, measured
+from tests.commands.request.test_body import BIG, measured
 from tests.helpers import wait_for
 from vathos.commands.request.response import pieces_of
 from vathos.exit_codes import Exit
@@ -149,6 +149,7 @@ def test_refusal_does_not_get_into_the_file(vathos: Driver, tmp_path: Path) -> N
     assert path.read_text() == "gone"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other units")
 def test_big_answer_takes_little_memory(server: AuthorizationServer, tmp_path: Path) -> None:
     """An answer of 192 MiB goes to a file in a few MiB of memory."""
@@ -184,9 +185,9 @@ def test_reader_that_leaves(server: AuthorizationServer) -> None:
 def test_interruption(server: AuthorizationServer, tmp_path: Path, what: str) -> None:
     """Ctrl-C in the middle of a download or an answer ends with 130 and leaves no file."""
     path = tmp_path / "out"
-    fault = Fault.drip(50_000) if what == "download" else Fault.hang()
+    fault = Fault.drip(500_000) if what == "download" else Fault.hang()
     server.fail("api", fault)
-    arguments = ["stream?bytes=1000000"] if what == "download" else ["x", "-d", "a"]
+    arguments = ["stream?bytes=30000000"] if what == "download" else ["x", "-d", "a"]
     running = subprocess.Popen(
         [*PROCESS, "request", *arguments, "-o", str(path)],
         env={**os.environ, **environment(server)},
