@@ -36,20 +36,16 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "token": Command("vathos.commands.token", "print an access token that works now"),
-    "request": Command(
-        "vathos.commands.request.command", "make one API call, with a token that works"
-    ),
+    "request": Command("vathos.commands.request.command", "make one API call with a valid token"),
     "status": Command("vathos.commands.status", "tell what is known of a token"),
     "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
     "logout": Command("vathos.commands.logout", "revoke a token, and forget it"),
     "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
     "doctor": Command(
-        "vathos.commands.doctor.command", "find out what is wrong, and how to mend it"
+        "vathos.commands.doctor.command", "find out what is wrong, and how to fix it"
     ),
     "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),
-    "demo": Command(
-        "vathos.commands.demo.command", "watch a job of many API calls outlive its tokens"
-    ),
+    "demo": Command("vathos.commands.demo.command", "watch API calls succeed while tokens expire"),
 }
 
 _WORD = re.compile(r"[a-z][a-z-]{0,19}")

@@ -85,7 +85,8 @@ class ServerChecks:
             yield self._other_server(answer)
             return
         status = self._answer(other).status
-        form = "with" if urlsplit(other).path.startswith("/auth/") else "without"
+        path = urlsplit(other).path
+        form = "with" if path.startswith("/auth/") else "without"
         seen = f"{url} answers HTTP {answer.status}; the path {form} /auth answers HTTP {status}"
         if answer.status == HTTPStatus.NOT_FOUND and _is_there(status):
             yield failed("realm", seen, f"set {self._setting}={other}", Exit.CONFIGURATION)
