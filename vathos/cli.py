@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from vathos.exit_codes import CommandError, Exit
-from vathos.system.text import did_you_mean, printable
 
 __all__ = ["COMMANDS", "Command", "Parser", "main", "process"]
 
@@ -118,6 +117,8 @@ class Parser(argparse.ArgumentParser):
             name, equals = name[:2], ""  # `-pVALUE`
         action = self._option_string_actions.get(name)
         if action is None:
+            from vathos.system.text import printable  # noqa: PLC0415 - only after a mistake
+
             self.error(f"unknown option {printable(name, longest=40)}")
         if equals and action.nargs == 0:
             self.error(f"option {name} takes no value")
@@ -270,6 +271,8 @@ def _in_words(name: str) -> str:
     """Quotes an unknown command, if it is a word and not something that was pasted."""
     if not _WORD.fullmatch(name):
         return ""
+    from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
+
     return f" {name!r}{did_you_mean(name, COMMANDS)}"
 
 

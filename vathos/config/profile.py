@@ -16,15 +16,14 @@ can read it; that is checked on the open descriptor.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from vathos.config.names import SECRETS, profile_keys
 from vathos.system.files import read_ordinary, refuse_exposed, user_folder
 from vathos.system.late_errors import configuration_error
-from vathos.system.text import did_you_mean
 
 __all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
 
@@ -141,9 +140,7 @@ class _File(NamedTuple):
         file = cls(path, text, _parsed(path, text))
         for key, value in file.values.items():
             if key not in _TOP_LEVEL:
-                configuration_error(
-                    f"{file.place('', key)}: unknown key {key!r}{did_you_mean(key, _TOP_LEVEL)}"
-                )
+                _refuse(f"{file.place('', key)}: unknown key {key!r}", key, _TOP_LEVEL)
             if key == "profile" and not _is_table_of_tables(value):
                 configuration_error(
                     f"{file.place('', key)}: profile is no table; write [profile.NAME]"
@@ -170,18 +167,14 @@ class _File(NamedTuple):
         """Returns the lines of a profile."""
         if name not in self.profiles:
             known = ", ".join(self.profiles) or "none"
-            configuration_error(
-                f"{self.path}: there is no profile {name!r}{did_you_mean(name, self.profiles)}; "
-                f"there is {known}"
-            )
+            message = f"{self.path}: there is no profile {name!r}"
+            _refuse(message, name, self.profiles, f"; there is {known}")
         table, allowed = f"profile.{name}", profile_keys()
         values = self.profiles[name]
         for key in values:
             if key not in allowed:
-                configuration_error(
-                    f"{self.place(table, key)}: unknown key {key!r} in [{table}]"
-                    f"{did_you_mean(key, allowed)}"
-                )
+                place = self.place(table, key)
+                _refuse(f"{place}: unknown key {key!r} in [{table}]", key, allowed)
         return {key: Entry(value, self.place(table, key)) for key, value in values.items()}
 
     def place(self, table: str, key: str) -> str:
@@ -203,6 +196,12 @@ class _File(NamedTuple):
         ]
         if secrets:
             refuse(0o044, holding=f"holds a secret ({secrets[0]}) and ")
+
+
+def _refuse(message: str, word: str, words: Iterable[str], more: str = "") -> NoReturn:
+    from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
+
+    configuration_error(f"{message}{did_you_mean(word, words)}{more}")
 
 
 def _content(path: Path) -> tuple[str, os.stat_result]:
