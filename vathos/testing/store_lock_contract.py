@@ -46,12 +46,7 @@ def samples() -> Samples:
         return identity_of(_URL, ClientCredentialsGrant(client_id="device", client_secret=secret))
 
     def person(password: str) -> Any:
-        grant = PasswordGrant(
-            client_id="app",
-            client_secret="s",
-            username="ada",
-            password=password,
-        )
+        grant = PasswordGrant(client_id="app", client_secret="s", username="ada", password=password)
         return identity_of(_URL, grant)
 
     issued_at = float(int(time.time())) + 0.111111

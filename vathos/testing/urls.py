@@ -67,8 +67,7 @@ class Urls:
     def not_found(self, path: str) -> str:
         """Words the error of an unknown path as Keycloak does."""
         parts = path.split("/")
-        foreign_realm = parts[1:3] == ["auth", "realms"] and parts[3:4] != [self.realm]
-        if foreign_realm:
+        if parts[1:3] == ["auth", "realms"] and parts[3:4] != [self.realm]:
             return "Realm does not exist"
         return "Unable to find matching target resource method"
 

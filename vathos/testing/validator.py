@@ -231,11 +231,11 @@ def _describe(ledger: Ledger, token: str) -> Members | None:
         return _members(refresh, session.started_at, session.expires_at) if live else None
 
 
-def _members(token: AccessToken | RefreshToken, born: float, dies: float) -> Members:
+def _members(token: AccessToken | RefreshToken, issued_at: float, expires_at: float) -> Members:
     members: Members = {
         "scope": " ".join(token.scopes),
         "client_id": token.client_id,
-        "exp": int(dies),
-        "iat": int(born),
+        "exp": int(expires_at),
+        "iat": int(issued_at),
     }
     return members if token.username is None else {**members, "username": token.username}
