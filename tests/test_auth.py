@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import FakeClock
+from tests.helpers import service_source
 from vathos import BearerAuth, VathosSession
 from vathos.errors import InsecureTransportError
 from vathos.grants import ClientCredentialsGrant
@@ -85,12 +86,12 @@ def test_refusals_for_ever_cost_one_renewal_per_growing_pause(
     assert len(caplog.records) == 3
 
 
-def test_pause_ends_when_a_renewal_helped(
-    vathos_server: AuthorizationServer, session: VathosSession
+def test_backoff_ends_when_a_renewal_helped(
+    vathos_server: AuthorizationServer, clock: FakeClock
 ) -> None:
-    """Once a replay is taken, the next revocation is answered at once."""
-    clock = FakeClock()
-    session._bearer.clock = clock
+    """Once the API takes a retry, the next revocation is answered at once."""
+    session = VathosSession(**vathos_server.service_account, clock=clock, store=MemoryStore())
+    session.get("first")
     vathos_server.api.refuse_all = True
     session.get("x")
     vathos_server.api.refuse_all = False
@@ -305,8 +306,7 @@ def test_redirect_from_https_to_http_never_carries_the_token(
     first = requests.Response()
     first.status_code = 302
     first.request = session.prepare_request(requests.Request("GET", "https://127.0.0.1/x"))
-    session._bearer.origins = None
-    session._bearer(first.request)
+    BearerAuth(service_source(vathos_server))(first.request)
     hop = first.request.copy()
     hop.url = "http://127.0.0.1/x"
     session.rebuild_auth(hop, first)

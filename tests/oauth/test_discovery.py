@@ -13,7 +13,7 @@ from tests.helpers import join_background
 from vathos import VathosSession, get_service_account_token
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
 from vathos.oauth import discovery
-from vathos.oauth.discovery import discover
+from vathos.oauth.discovery import DiscoveredEndpoint, discover
 from vathos.oauth.transport import Transport
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
@@ -55,7 +55,12 @@ def test_issuer_is_enough(vathos_server: AuthorizationServer) -> None:
     assert session.get("x").status_code == 200
     session.fetch_token()
     assert asked(vathos_server) == 1
-    assert "DiscoveredEndpoint" in repr(session._source.endpoint)
+
+
+def test_endpoint_may_be_logged() -> None:
+    """The text form names the issuer."""
+    endpoint = DiscoveredEndpoint("https://as.example/realms/r")
+    assert repr(endpoint) == "DiscoveredEndpoint('https://as.example/realms/r')"
 
 
 def test_functions_take_the_issuer_from_the_environment(

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
 from vathos.oauth.endpoint import Metadata, TokenEndpoint
-from vathos.oauth.exchange import MAX_BODY, get
+from vathos.oauth.exchange import get
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import checked_url, origin_of, realm_hint
 from vathos.system.files import user_folder, write_private
@@ -117,7 +117,7 @@ def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
         answer = get(url, transport=transport, timeout=left)
         status = answer.status
         if status == HTTPStatus.OK:
-            metadata = _checked(issuer, url, answer.body)
+            metadata = _checked(issuer, url, answer.json_object())
             _known[issuer] = metadata
             with contextlib.suppress(OSError):  # a cache only
                 _cache(issuer, metadata)
@@ -147,11 +147,7 @@ def _document_urls(issuer: str) -> tuple[str, str]:
     )
 
 
-def _checked(issuer: str, url: str, body: bytes) -> Metadata:
-    try:
-        document: Any = json.loads(body) if len(body) <= MAX_BODY else None
-    except (ValueError, RecursionError):
-        document = None
+def _checked(issuer: str, url: str, document: Any) -> Metadata:
     if not isinstance(document, dict):
         raise ConfigurationError(f"{url} is no discovery document")
     if document.get("issuer") != issuer:
@@ -190,13 +186,13 @@ def _cache_file(issuer: str) -> Path | None:
 
 
 def _cached(issuer: str) -> Metadata | None:
-    """Reads the cache; what it says is checked like what the server says."""
+    """Reads the cache, which is checked as the server's answer is."""
     path = _cache_file(issuer)
     if path is None:
         return None
     try:
         document = json.loads(path.read_bytes())
-        metadata = _checked(issuer, str(path), json.dumps(document).encode())
+        metadata = _checked(issuer, str(path), document)
         return metadata._replace(read_at=float(document["read_at"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, InsecureTransportError):
         return None

@@ -8,6 +8,7 @@ until the deadline; then the socket is cut, which ends the thread.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,14 @@ class Answer:
     def redirected(self) -> bool:
         """Whether it is a redirect, which is not followed."""
         return self.status // 100 == 3  # noqa: PLR2004 - the class of redirects
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Returns the JSON object of the body; `None` if it is too long, broken or no object."""
+        try:
+            value = json.loads(self.body) if len(self.body) <= MAX_BODY else None
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
 
 
 def post(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -69,9 +68,7 @@ def revocation_url(token_url: str, given: str | None) -> str:
 
 
 def _error_of(answer: Answer) -> str:
-    try:
-        error = json.loads(answer.body).get("error")
-    except (ValueError, RecursionError, AttributeError):
-        return ""
-    is_code = isinstance(error, str) and error.replace("_", "").isalnum() and error.isascii()
-    return error[:40] if is_code else ""
+    error = (answer.json_object() or {}).get("error")
+    if isinstance(error, str) and error.replace("_", "").isalnum() and error.isascii():
+        return error[:40]
+    return ""
