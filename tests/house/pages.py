@@ -23,6 +23,7 @@ from unittest import mock
 
 from lazydocs import generation
 
+from tests.house.architecture_page import architecture_page
 from tests.house.commands_page import commands_page
 
 __all__ = ["COMMAND", "DOCS", "HANDWRITTEN", "modules", "pages"]
@@ -236,7 +237,7 @@ def main() -> None:
         if path.name not in written.keys() | HANDWRITTEN:
             path.unlink()
             print(f"removed docs/{path.name}")
-    written["guide/commands.md"] = commands_page()
+    written |= {"guide/commands.md": commands_page(), "guide/architecture.md": architecture_page()}
     for name, text in written.items():
         path = DOCS / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
