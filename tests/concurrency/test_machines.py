@@ -16,6 +16,7 @@ import trustme
 
 from tests.concurrency import machines as networks
 from tests.concurrency.fleet import report_of, run_fleet, start_fleet
+from tests.helpers import PATIENCE
 from tests.servers.redis import RedisServer, unavailable_reason
 from vathos.testing import AuthorizationServer
 
@@ -63,6 +64,7 @@ def test_three_machines_cost_one_token_request(tmp_path: Path) -> None:
                 "calls": 2,
                 "verify": authority,
                 "start": time.time() + 3.0,
+                "patience": PATIENCE,
             }
             fleets = [start_fleet(order, *machine) for machine in machines]
             outcomes = [report_of(fleet)["outcomes"] for fleet in fleets]

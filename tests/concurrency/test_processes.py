@@ -11,6 +11,7 @@ import pytest
 
 from tests.concurrency.crashes import run_crashes
 from tests.concurrency.fleet import run_fleet
+from tests.helpers import PATIENCE
 from tests.servers.redis import RedisServer, unavailable_reason
 from vathos.testing import AuthorizationServer
 
@@ -40,7 +41,8 @@ def test_64_threads_of_16_processes_cost_one_token_request(
     server: AuthorizationServer, store: str
 ) -> None:
     """Started together, cold, all share one token; a second wave of processes asks for none."""
-    order = {"session": {**server.service_account, "store": store}, "processes": 16, "threads": 4}
+    session = {**server.service_account, "store": store}
+    order = {"session": session, "processes": 16, "threads": 4, "patience": PATIENCE}
     for _ in range(2):
         report = run_fleet({**order, "calls": 3})
         assert report == {"outcomes": {"200": 192}, "killed": 0, "failed_processes": 0}
@@ -61,7 +63,8 @@ def test_token_that_the_api_refuses_is_replaced_once_for_all(
     server: AuthorizationServer, store: str
 ) -> None:
     """When all tokens are revoked, the processes get one new one among them."""
-    order = {"session": {**server.person, "store": store}, "processes": 4, "threads": 2}
+    session = {**server.person, "store": store}
+    order = {"session": session, "processes": 4, "threads": 2, "patience": PATIENCE}
     assert run_fleet({**order, "calls": 1})["outcomes"] == {"200": 8}
     server.revoke_access_tokens()
     assert run_fleet({**order, "calls": 5})["outcomes"] == {"200": 40}
