@@ -350,7 +350,7 @@ def test_missing_credentials(vathos: Driver) -> None:
     assert (members["state"], members["grant"]) == (None, None)
     assert members["settings"]["client_secret"] == {"value": None, "source": "not set"}
     assert done.err == f"vathos: {members['problem']}\n"
-    assert "set VATHOS_CLIENT_SECRET" in members["problem"]
+    assert "VATHOS_CLIENT_SECRET" in members["problem"]
 
 
 @pytest.mark.parametrize(

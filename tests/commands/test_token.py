@@ -294,8 +294,8 @@ def test_missing_credentials(vathos: Driver) -> None:
     assert done == (
         Exit.CONFIGURATION,
         "",
-        "vathos: client_secret is missing: set VATHOS_CLIENT_SECRET, or choose a profile "
-        "(--profile, VATHOS_PROFILE)\n",
+        "vathos: client_secret is missing: run vathos login, choose a profile (--profile, "
+        "VATHOS_PROFILE), or set the environment variable VATHOS_CLIENT_SECRET\n",
     )
 
 

@@ -199,161 +199,151 @@ def test_issuer_and_token_url_are_one_value(written: Written) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "message"),
+    ("lines", "line", "keys"),
     [
         (
             'client_secret = "s"\nclient_secret_file = "f"',
-            "line 3: [profile.default] has both client_secret and client_secret_file; "
-            "leave one out",
+            3,
+            "client_secret and client_secret_file",
         ),
         (
             'password_keyring = ["a", "b"]\npassword_command = ["c"]',
-            "line 2: [profile.default] has both password_command and password_keyring; "
-            "leave one out",
+            2,
+            "password_command and password_keyring",
         ),
         (
             'token_url = "https://a.example"\nissuer = "https://a.example"',
-            "line 3: [profile.default] has both token_url and issuer; leave one out",
+            3,
+            "token_url and issuer",
         ),
     ],
 )
-def test_two_lines_of_one_value_are_refused(written: Written, lines: str, message: str) -> None:
+def test_two_lines_of_one_value_are_refused(
+    written: Written, lines: str, line: int, keys: str
+) -> None:
     """Which of two lines is meant cannot be known."""
     path = written(f"[profile.default]\n{lines}\n")
-    assert refusal() == f"{path}, {message}"
+    assert f"{path}, line {line}: [profile.default] has both {keys}" in refusal()
 
 
 def test_two_variables_of_one_value_are_refused() -> None:
     """The same holds for the issuer and the token URL in the environment."""
     environ = {"VATHOS_TOKEN_URL": "https://a.example", "VATHOS_ISSUER": "https://a.example"}
-    assert refusal(environ) == "both VATHOS_TOKEN_URL and VATHOS_ISSUER are set; unset one of them"
+    assert "both VATHOS_TOKEN_URL and VATHOS_ISSUER are set" in refusal(environ)
 
 
 def test_two_credentials_of_one_value_are_refused(tmp_path: Path) -> None:
     """And in the folder of the service manager."""
     for name in ("token_url", "issuer"):
         (tmp_path / f"vathos.{name}").write_text("https://a.example")
-    assert refusal({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == (
-        f"both vathos.token_url and vathos.issuer are in {tmp_path}; leave one out"
-    )
+    message = refusal({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert f"both vathos.token_url and vathos.issuer are in {tmp_path}" in message
 
 
 def test_two_arguments_of_one_value_are_refused() -> None:
     """And for arguments."""
     arguments = {"token_url": "https://a.example", "issuer": "https://a.example"}
-    assert refusal(arguments=arguments) == "both token_url and issuer are given; leave one out"
+    assert "both token_url and issuer are given" in refusal(arguments=arguments)
 
 
 # --- malformed ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line", "words"),
     [
-        (
-            '[profile.default]\nclientid = "x"',
-            "line 2: unknown key 'clientid' in [profile.default] (did you mean 'client_id'?)",
-        ),
-        (
-            '[profile.default]\nzzz = "x"',
-            "line 2: unknown key 'zzz' in [profile.default]",
-        ),
-        ('profiles = "x"', "line 1: unknown key 'profiles' (did you mean 'profile'?)"),
-        ("[profiles.x]", "line 1: unknown key 'profiles' (did you mean 'profile'?)"),
-        ("profile = 7", "line 1: profile is no table; write [profile.NAME]"),
-        ("default_profile = 7", "line 1: default_profile must be text"),
-        ("[profile.default]\nclient_id = 7", "line 2: client_id must be text"),
-        ('[profile.default]\nclient_id = ""', "line 2: client_id must be text that is not empty"),
+        ('[profile.default]\nclientid = "x"', 2, ["'clientid'", "did you mean 'client_id'?"]),
+        ('[profile.default]\nzzz = "x"', 2, ["unknown key 'zzz' in [profile.default]"]),
+        ('profiles = "x"', 1, ["unknown key 'profiles'", "did you mean 'profile'?"]),
+        ("[profiles.x]", 1, ["unknown table 'profiles'", "did you mean 'profile'?"]),
+        ("[default]", 1, ["unknown table 'default';", "[profile.NAME]"]),
+        ('client_id = "x"', 1, ["client_id belongs to a profile", "[profile.NAME]"]),
+        ("profile = 7", 1, ["profile must be a table", "[profile.NAME]"]),
+        ("default_profile = 7", 1, ["default_profile must be text"]),
+        ("[profile.default]\nclient_id = 7", 2, ["client_id must be text"]),
+        ('[profile.default]\nclient_id = ""', 2, ["client_id must be text that is not empty"]),
         (
             '[profile.default]\nclient_secret_command = "pass show x"',
-            "line 2: client_secret_command must be a list such as ['pass', 'show']",
+            2,
+            ["client_secret_command must be a list", "['pass', 'show']"],
         ),
         (
             '[profile.default]\nclient_secret_keyring = ["a"]',
-            "line 2: client_secret_keyring must be a list of service and entry",
+            2,
+            ["client_secret_keyring must be a list", "service and entry"],
         ),
-        ("[profile.default]\nscope = [7]", "line 2: scope must be text"),
+        ("[profile.default]\nscope = [7]", 2, ["scope must be text"]),
     ],
 )
-def test_malformed_line_is_named(written: Written, text: str, message: str) -> None:
+def test_malformed_line_is_named(written: Written, text: str, line: int, words: list[str]) -> None:
     """A mistake is named by file, line and key, and by what was probably meant."""
     path = written(text)
-    assert refusal() == f"{path}, {message}"
+    message = refusal()
+    assert message.startswith(f"{path}, line {line}: ")
+    assert all(each in message for each in words)
 
 
 @pytest.mark.parametrize(
-    ("line", "name", "message"),
+    ("line", "name", "why"),
     [
-        ('token_url = "ftp://a.example"', "token_url", "must start with https://"),
-        ('issuer = "a.example"', "issuer", "is not a URL: it has no host"),
-        (
-            'base_url = "http://a.example"',
-            "base_url",
-            "is plain http to a.example; use https (http is for loopback only)",
-        ),
-        ('timeout = "soon"', "timeout", "must be a number of seconds above 0"),
-        ("timeout = true", "timeout", "must be a number of seconds above 0"),
-        ("timeout = 0", "timeout", "must be a number of seconds above 0"),
-        ("token_timeout = inf", "token_timeout", "must be a number of seconds above 0"),
-        ("token_timeout = [1]", "token_timeout", "must be a number of seconds above 0"),
+        ('token_url = "ftp://a.example"', "token_url", "https://"),
+        ('issuer = "a.example"', "issuer", "no host"),
+        ('base_url = "http://a.example"', "base_url", "plain http"),
+        ('timeout = "soon"', "timeout", "seconds above 0"),
+        ("timeout = true", "timeout", "seconds above 0"),
+        ("timeout = 0", "timeout", "seconds above 0"),
+        ("token_timeout = inf", "token_timeout", "seconds above 0"),
+        ("token_timeout = [1]", "token_timeout", "seconds above 0"),
         (
             'client_authentication = "basic"',
             "client_authentication",
-            "must be client_secret_post or client_secret_basic",
+            "client_secret_post or client_secret_basic",
         ),
     ],
 )
 def test_value_that_cannot_be_used_is_named(
-    written: Written, line: str, name: str, message: str
+    written: Written, line: str, name: str, why: str
 ) -> None:
     """A bad URL, number or choice is named by key, file and line."""
     path = written(f"# a comment\n[profile.default]\n\n{line}\n")
-    assert refusal() == f"{name} ({path}, line 4, {name} in [profile.default]) {message}"
+    message = refusal()
+    assert message.startswith(f"{name} ({path}, line 4, {name} in [profile.default]) ")
+    assert why in message
 
 
 def test_bad_number_of_a_variable_is_named() -> None:
     """A number in the environment is held to the same."""
-    assert refusal({"VATHOS_TIMEOUT": "x"}) == (
-        "timeout (VATHOS_TIMEOUT) must be a number of seconds above 0"
-    )
+    message = refusal({"VATHOS_TIMEOUT": "x"})
+    assert message.startswith("timeout (VATHOS_TIMEOUT) ")
+    assert "seconds above 0" in message
 
 
-@pytest.mark.parametrize(
-    ("environ", "message"),
-    [
-        (
-            {"VATHOS_PROFILE": "on"},
-            ": there is no profile 'on' (did you mean 'one'?); there is one",
-        ),
-        ({"VATHOS_PROFILE": "zzz"}, ": there is no profile 'zzz'; there is one"),
-    ],
-)
-def test_missing_profile_is_named(written: Written, environ: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize(("name", "hint"), [("on", " (did you mean 'one'?)"), ("zzz", "")])
+def test_missing_profile_is_named(written: Written, name: str, hint: str) -> None:
     """A profile that is not in the file is named with those that are."""
     path = written('[profile.one]\nclient_id = "app"\n')
-    assert refusal(environ) == f"{path}{message}"
+    message = refusal({"VATHOS_PROFILE": name})
+    assert message.startswith(f"{path}: there is no profile {name!r}{hint};")
+    assert message.endswith(" one")
 
 
-def test_profile_without_a_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", ["", None])
+def test_profile_without_a_file_is_named(tmp_path: Path, home: str | None) -> None:
     """A profile was chosen, but there is no file, or not even a home to look for one."""
-    path = tmp_path / ".config" / "vathos" / "config.toml"
-    remedy = "make it with vathos login, or set VATHOS_CONFIG"
-    assert refusal(profile="x") == f"there is no profile 'x': {path} is missing; {remedy}"
-    assert refusal({"HOME": ""}, profile="x") == (
-        f"there is no profile 'x': this user has no home folder; {remedy}"
-    )
+    message = refusal({} if home is None else {"HOME": home}, profile="x")
+    assert "there is no profile 'x'" in message
+    assert ("no home folder" if home == "" else str(tmp_path / ".config")) in message
+    assert "vathos login" in message
+    assert "VATHOS_CONFIG" in message
 
 
 def test_chosen_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A file that was chosen must be there, and be a file."""
     path = tmp_path / "none"
-    assert refusal({"VATHOS_CONFIG": str(path)}) == (
-        f"the configuration file {path} cannot be read: No such file or directory"
-    )
+    named = f"{path} cannot be read: "
+    assert f"{named}No such file" in refusal({"VATHOS_CONFIG": str(path)})
     os.mkfifo(path)
-    assert refusal({"VATHOS_CONFIG": str(path)}) == (
-        f"the configuration file {path} cannot be read: it is no ordinary file"
-    )
+    assert named in refusal({"VATHOS_CONFIG": str(path)})
 
 
 def test_file_that_is_no_toml_is_named(written: Written) -> None:
@@ -365,7 +355,7 @@ def test_file_that_is_no_toml_is_named(written: Written) -> None:
     assert "line 2" in str(caught.value)
     assert not CANARY.seen_in(told_by(caught.value))
     path.write_bytes(b"\xff")
-    assert refusal() == f"the configuration file {path} cannot be read: it is not UTF-8 text"
+    assert f"{path} cannot be read: it is not UTF-8 text" in refusal()
 
 
 # --- who may reach it ---------------------------------------------------------------------------
@@ -379,10 +369,9 @@ def test_secret_that_others_can_read_is_refused(written: Written, key: str, mode
     path.chmod(mode)
     with pytest.raises(InsecureFileError) as caught:
         settled()
-    assert str(caught.value) == (
-        f"{path} holds a secret ({key} of [profile.other]) and can be read by others "
-        f"(mode {mode:04o}): chmod 600 {path}"
-    )
+    words = (f"{key} of [profile.other]", f"mode {mode:04o}", f"chmod 600 {path}")
+    assert all(each in str(caught.value) for each in words)
+    assert CANARY.seen_in(str(caught.value)) == []
 
 
 def test_profile_without_a_secret_may_be_read_by_others(written: Written) -> None:
@@ -396,7 +385,10 @@ def test_file_that_others_can_write_is_refused(written: Written, mode: int) -> N
     """Who can write it could have a secret sent elsewhere, or a command run."""
     path = written('[profile.default]\nclient_id = "app"\n')
     path.chmod(mode)
-    assert refusal() == f"{path} can be written by others (mode {mode:04o}): chmod 600 {path}"
+    with pytest.raises(InsecureFileError) as caught:
+        settled()
+    words = ("written", f"mode {mode:04o}", f"chmod 600 {path}")
+    assert all(each in str(caught.value) for each in words)
 
 
 def test_file_of_another_user_is_refused(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,7 +400,8 @@ def test_file_of_another_user_is_refused(written: Written, monkeypatch: pytest.M
         assert settled().client_id == "app"
         os.chown(path, 12345, -1)
         owner = 12345
-    assert refusal() == f"{path} belongs to another user ({owner}): make one of your own"
+    with pytest.raises(InsecureFileError, match=rf"^{path} belongs to another user \({owner}\)"):
+        settled()
 
 
 def test_check_is_of_what_is_read(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -498,9 +491,8 @@ def test_secret_in_the_keyring(written: Written, monkeypatch: pytest.MonkeyPatch
     entries.clear()
     with pytest.raises(ConfigurationError) as caught:
         secret.reveal()
-    assert str(caught.value) == (
-        f"the keyring has no such entry: vathos picking (client_secret_keyring in {path}, line 2)"
-    )
+    place = f"client_secret_keyring in {path}, line 2"
+    assert all(each in str(caught.value) for each in ("no such entry", "vathos picking", place))
 
 
 # --- who uses it --------------------------------------------------------------------------------

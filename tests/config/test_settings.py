@@ -17,6 +17,7 @@ from vathos.config.settings import (
     DEFAULT_TOKEN_URL,
     Settings,
     checked_origins,
+    missing_text,
     resolve,
 )
 from vathos.errors import ConfigurationError
@@ -196,42 +197,35 @@ def test_grant_of_a_person() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "missing"),
     [
-        (
-            {},
-            "client_id and client_secret are missing: pass client_id=, client_secret= or set the "
-            "environment variables VATHOS_CLIENT_ID, VATHOS_CLIENT_SECRET",
-        ),
-        (
-            {"client_id": "app"},
-            "client_secret is missing: pass client_secret= or set the environment variable "
-            "VATHOS_CLIENT_SECRET",
-        ),
-        (
-            {"client_secret": "s"},
-            "client_id is missing: pass client_id= or set the environment variable "
-            "VATHOS_CLIENT_ID",
-        ),
-        (
-            {**CLIENT, "username": "ada"},
-            "password is missing: pass password= or set the environment variable VATHOS_PASSWORD",
-        ),
-        (
-            {"username": "ada"},
-            "client_id and client_secret and password are missing: pass client_id=, "
-            "client_secret=, password= or set the environment variables VATHOS_CLIENT_ID, "
-            "VATHOS_CLIENT_SECRET, VATHOS_PASSWORD",
-        ),
+        ({}, ("client_id", "client_secret")),
+        ({"client_id": "app"}, ("client_secret",)),
+        ({"client_secret": "s"}, ("client_id",)),
+        ({**CLIENT, "username": "ada"}, ("password",)),
+        ({"username": "ada"}, ("client_id", "client_secret", "password")),
     ],
 )
 def test_missing_credentials_are_named_with_their_remedy(
-    given: dict[str, Any], message: str
+    given: dict[str, Any], missing: tuple[str, ...]
 ) -> None:
-    """What is missing is named, with the argument and the variable that would supply it."""
-    with pytest.raises(ConfigurationError) as caught:
-        settled(given).grant()
-    assert str(caught.value) == message
+    """What is missing is named, and no more, with the argument and the variable that supply it."""
+    settings = settled(given)
+    assert settings.missing == missing
+    with pytest.raises(ConfigurationError, match=" missing: ") as caught:
+        settings.grant()
+    for name in ("client_id", "client_secret", "username", "password"):
+        remedies = [f"{name}=", f"VATHOS_{name.upper()}"]
+        assert [each in str(caught.value) for each in remedies] == [name in missing] * 2
+
+
+def test_one_sentence_says_what_is_missing() -> None:
+    """The sentence about missing credentials is the same for one and for several."""
+    assert missing_text(["password"], "ask ada") == (
+        "password is missing: ask ada, or set the environment variable VATHOS_PASSWORD"
+    )
+    both = missing_text(["username", "password"], "ask ada", variables=False)
+    assert both == "username and password are missing: ask ada"
 
 
 def test_password_without_user_is_incomplete() -> None:
@@ -264,7 +258,8 @@ def test_password_variable_without_user_is_incomplete() -> None:
 @pytest.mark.parametrize("name", ["client_id", "client_secret", "password", "token_url"])
 def test_value_that_is_no_string_is_refused(name: str, value: object, kind: str) -> None:
     """A value of another type is named by its type, never by its content."""
-    assert refusal({name: value}) == f"{name} must be a string, not {kind}"
+    assert kind in (message := refusal({name: value}))
+    assert message.startswith(f"{name} must be a string")
 
 
 @pytest.mark.parametrize(
@@ -280,13 +275,15 @@ def test_value_that_is_no_string_is_refused(name: str, value: object, kind: str)
 )
 def test_empty_argument_is_refused(name: str, variable: str) -> None:
     """An empty argument is a mistake of the caller's, not a wish for the variable."""
-    assert refusal({name: ""}, ENVIRON) == f"{name} is empty; leave it out to use {variable}"
+    message = refusal({name: ""}, ENVIRON)
+    assert message.startswith(f"{name} is empty")
+    assert variable in message
 
 
 @pytest.mark.parametrize("name", ["client_id", "username", "token_url", "base_url"])
 def test_only_secrets_may_be_callables(name: str) -> None:
     """What is no secret is plain text."""
-    assert refusal({name: lambda: "x"}) == f"{name} must be a string, not function"
+    assert refusal({name: lambda: "x"}).startswith(f"{name} must be a string")
 
 
 def test_callable_is_not_called_to_resolve() -> None:
@@ -379,35 +376,26 @@ def unreadable(path: object) -> ConfigurationError:
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     """A file that is not there is named with its variable and the system's word for it."""
-    assert str(unreadable(tmp_path / "none")) == (
-        f"the file {tmp_path / 'none'} (VATHOS_CLIENT_SECRET_FILE) cannot be read: "
-        "No such file or directory"
-    )
-    assert str(unreadable(tmp_path)) == (
-        f"the file {tmp_path} (VATHOS_CLIENT_SECRET_FILE) cannot be read: Is a directory"
-    )
+    for path, reason in [
+        (tmp_path / "none", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ]:
+        message = str(unreadable(path))
+        assert all(each in message for each in (str(path), "VATHOS_CLIENT_SECRET_FILE", reason))
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\r\n"])
 def test_empty_file_is_named(content: str, file: Path) -> None:
     """An empty file is not an empty secret."""
     file.write_bytes(content.encode())
-    assert str(unreadable(file)) == f"the file {file} (VATHOS_CLIENT_SECRET_FILE) is empty"
+    assert f"{file} (VATHOS_CLIENT_SECRET_FILE) is empty" in str(unreadable(file))
 
 
-def test_file_that_is_no_text_is_named(file: Path) -> None:
-    """A file in another encoding is named."""
-    file.write_bytes(b"\xff" + CANARY.client_secret.encode())
-    error = unreadable(file)
-    assert str(error) == (
-        f"the file {file} (VATHOS_CLIENT_SECRET_FILE) cannot be read: it is not UTF-8 text"
-    )
-
-
-def test_file_that_is_no_text_is_not_repeated(file: Path) -> None:
+def test_file_that_is_no_text_is_named_and_not_repeated(file: Path) -> None:
     """No part of the error, nor what led to it, holds what is in the file."""
     file.write_bytes(b"\xff" + CANARY.client_secret.encode())
     error = unreadable(file)
+    assert f"{file} (VATHOS_CLIENT_SECRET_FILE) cannot be read: it is not UTF-8" in str(error)
     assert CANARY.seen_in(told_by(error)) == []
     assert error.__context__ is None or CANARY.seen_in(told_by(error.__context__)) == []
 
@@ -416,7 +404,7 @@ def test_file_that_is_no_text_is_not_repeated(file: Path) -> None:
 def test_variable_and_file_at_once_are_refused(variable: str, file: Path) -> None:
     """Which of the two is meant cannot be known."""
     message = refusal({}, {**ENVIRON, f"{variable}_FILE": str(file)})
-    assert message == f"both {variable} and {variable}_FILE are set; unset one of them"
+    assert f"both {variable} and {variable}_FILE are set" in message
 
 
 @pytest.mark.parametrize(
@@ -448,22 +436,22 @@ def test_leftover_password_file_does_not_join_explicit_credentials(file: Path) -
 
 
 URL_FAULTS = [
-    ("auth.example/token", "is not a URL: it has no host"),
-    ("https://", "is not a URL: it has no host"),
-    ("https:///token", "is not a URL: it has no host"),
-    ("https://[::1/token", "is not a URL: its host or port is malformed"),
-    ("https://a.example:99999/", "is not a URL: its host or port is malformed"),
-    ("ftp://a.example/token", "must start with https://"),
-    ("//a.example/token", "must start with https://"),
-    ("https://me@a.example/", "must not hold a user name or password (before the @)"),
-    ("https://me:pw@a.example/", "must not hold a user name or password (before the @)"),
-    ("https://:pw@a.example/", "must not hold a user name or password (before the @)"),
-    ("https://@a.example/", "must not hold a user name or password (before the @)"),
-    ("https://a.example\\@b.example/", "must not hold a user name or password (before the @)"),
-    ("https://a.example/?x=1", "must not have a query or a fragment (after ? or #)"),
-    ("https://a.example/#top", "must not have a query or a fragment (after ? or #)"),
-    ("http://a.example/", "is plain http to a.example; use https (http is for loopback only)"),
-    ("HTTP://10.0.0.1/", "is plain http to 10.0.0.1; use https (http is for loopback only)"),
+    ("auth.example/token", "no host"),
+    ("https://", "no host"),
+    ("https:///token", "no host"),
+    ("https://[::1/token", "malformed"),
+    ("https://a.example:99999/", "malformed"),
+    ("ftp://a.example/token", "https://"),
+    ("//a.example/token", "https://"),
+    ("https://me@a.example/", "user name or password"),
+    ("https://me:pw@a.example/", "user name or password"),
+    ("https://:pw@a.example/", "user name or password"),
+    ("https://@a.example/", "user name or password"),
+    ("https://a.example\\@b.example/", "user name or password"),
+    ("https://a.example/?x=1", "query"),
+    ("https://a.example/#top", "fragment"),
+    ("http://a.example/", "plain http to a.example"),
+    ("HTTP://10.0.0.1/", "plain http to 10.0.0.1"),
 ]
 
 
@@ -473,8 +461,10 @@ URL_FAULTS = [
 )
 def test_url_that_cannot_be_used_is_refused(name: str, variable: str, url: str, fault: str) -> None:
     """Each fault of a URL is named, with the argument and the variable it may come from."""
-    assert refusal({name: url}) == f"{name} ({variable}) {fault}"
-    assert refusal({}, {variable: url}) == f"{name} ({variable}) {fault}"
+    message = refusal({name: url})
+    assert message.startswith(f"{name} ({variable}) ")
+    assert fault in message
+    assert refusal({}, {variable: url}) == message
 
 
 @pytest.mark.parametrize(
@@ -565,7 +555,8 @@ def test_origin_that_cannot_be_used_is_refused(url: str, fault: str) -> None:
     for origins in (url, ["https://a.example", url]):
         with pytest.raises(ConfigurationError) as caught:
             checked_origins(origins)
-        assert str(caught.value) == f"origins {fault}"
+        assert str(caught.value).startswith("origins ")
+        assert fault in str(caught.value)
 
 
 # --- secrets and cost ---------------------------------------------------------------------------

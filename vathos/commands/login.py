@@ -25,10 +25,10 @@ from vathos.commands.fresh_token import store_of
 from vathos.commands.options import add_settings, completed, log_to_stderr, settings_of
 from vathos.commands.profile_writer import ProfileFile
 from vathos.commands.terminal import ask, ask_secret, has_terminal
-from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.names import KEYS, SECRETS
 from vathos.config.profile import config_path
 from vathos.config.secret_sources import SecretFile
-from vathos.config.settings import Settings, resolve
+from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
 from vathos.grants import reveal
 from vathos.stores.keyring import USELESS
@@ -102,7 +102,8 @@ def _asked_for(settings: Settings) -> Settings:
     if not missing:
         return settings
     if not has_terminal():
-        raise CommandError(Exit.CONFIGURATION, _missing_text(missing))
+        how = f"there is no terminal to ask on; use {' and '.join(map(_flag, missing))}"
+        raise CommandError(Exit.CONFIGURATION, missing_text(missing, how))
     if settings.sources.get("token_url") == "default":
         print(
             f"vathos: the server is {settings.token_url}; choose another with --issuer or "
@@ -123,13 +124,8 @@ def _answer(name: str) -> str:
     return answer
 
 
-def _missing_text(missing: tuple[str, ...]) -> str:
-    flags = [f"--{name.replace('_', '-')}{'-file' if name in SECRETS else ''}" for name in missing]
-    verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-    return (
-        f"{' and '.join(missing)} {verb} missing, and there is no terminal to ask for {them}: use "
-        f"{' and '.join(flags)}, or set {' and '.join(map(variable, missing))}"
-    )
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}{'-file' if name in SECRETS else ''}"
 
 
 def _in_clear(settings: Settings) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.names import KEYS, SECRETS
 from vathos.config.profile import config_path, profile_names
-from vathos.config.settings import Settings, resolve
+from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
 
 __all__ = [
@@ -127,16 +127,11 @@ def completed(settings: Settings, answers: Mapping[str, str]) -> Settings:
 
 def require_complete(settings: Settings) -> None:
     """Fails if a credential is missing, and says where it may come from."""
-    missing = settings.missing
-    if not missing:
-        return
-    names = " and ".join(missing)
-    variables = " and ".join(map(variable, missing))
-    verb = "is" if len(missing) == 1 else "are"
-    where = "choose a profile (--profile, VATHOS_PROFILE)"
-    if settings.profile is not None:
-        where = f"add what is missing to the profile {settings.profile!r}"
-    raise CommandError(Exit.CONFIGURATION, f"{names} {verb} missing: set {variables}, or {where}")
+    if missing := settings.missing:
+        how = "run vathos login, choose a profile (--profile, VATHOS_PROFILE)"
+        if settings.profile is not None:
+            how = f"add what is missing to the profile {settings.profile!r}"
+        raise CommandError(Exit.CONFIGURATION, missing_text(missing, how))
 
 
 def _without_profile(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The settings there are: what each is called and what kind of value it takes.
+"""All settings: what each is called and what kind of value it takes.
 
-One name serves everywhere: `token_url` is an argument, `VATHOS_TOKEN_URL` a variable,
-`vathos.token_url` a file in `$CREDENTIALS_DIRECTORY`, `token_url = "…"` a line of a profile and
-`--token-url` a flag. A secret has no flag, but more places where it may be kept.
+Each has one name: `token_url` is an argument, `VATHOS_TOKEN_URL` a variable, `vathos.token_url` a
+file in `$CREDENTIALS_DIRECTORY`, `token_url = "…"` a line of a profile and `--token-url` an option.
+A secret has no option for its value, but more places where it may be kept.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ __all__ = ["KEYS", "SECRETS", "Key", "profile_keys", "variable"]
 
 
 class Key(NamedTuple):
-    """A setting.
-
-    Attributes:
-        kind: `text`, `secret`, `url`, `number`, `scope`, `store` or `path`.
-        about: What it is, for the list of flags.
-    """
+    """A setting: its kind, and what it is in the words of `--help`."""
 
     kind: str
+    """`text`, `secret`, `url`, `number`, `scope`, `store` or `path`."""
     about: str
 
 
@@ -44,26 +40,15 @@ KEYS = {
 SECRETS = tuple(name for name, key in KEYS.items() if key.kind == "secret")
 
 SECRET_PLACES = ("file", "command", "keyring")
-"""Where a profile may say that a secret is kept, by the end of the key."""
+"""Ends of the keys by which a profile names the place of a secret, as `password_file`."""
 
 
 def variable(name: str) -> str:
-    """Names the environment variable of a setting.
-
-    Args:
-        name: The setting, or a secret with `_file`.
-
-    Returns:
-        The variable.
-    """
+    """Returns the environment variable of a setting."""
     return f"VATHOS_{name.upper()}"
 
 
 def profile_keys() -> tuple[str, ...]:
-    """Lists the keys that a profile may have.
-
-    Returns:
-        Every setting, and for a secret also where it is kept.
-    """
+    """Returns the keys that a profile may have: settings, and places of secrets."""
     places = [f"{secret}_{place}" for secret in SECRETS for place in SECRET_PLACES]
     return (*KEYS, *places)

@@ -8,9 +8,9 @@ client_id = "picking-robot"
 client_secret_command = ["pass", "show", "vathos/picking"]
 ```
 
-The file is `config.toml` in the folder `vathos` of the user's configuration folder, or the one that
-`VATHOS_CONFIG` names. One that others can write is refused, and one with a secret also if others
-can read it; that is checked on the open descriptor.
+The file is `vathos/config.toml` in the user's configuration folder, or what `VATHOS_CONFIG` names.
+It is refused if other users can write it, and, if a secret is in it, also if they can read it; that
+is checked on the open descriptor.
 """
 
 from __future__ import annotations
@@ -33,25 +33,14 @@ _LONGEST = 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """One line of a profile.
-
-    Attributes:
-        value: What it says, as TOML has it.
-        place: Where it stands: the file and the line.
-    """
+    """One line of a profile: its TOML value, and its place (file and line)."""
 
     value: Any
     place: str
 
 
 class Profile(NamedTuple):
-    """A profile.
-
-    Attributes:
-        name: Its name.
-        path: The file.
-        entries: Its lines, by key.
-    """
+    """A profile: its name, its file, and its lines by key."""
 
     name: str
     path: Path
@@ -59,14 +48,10 @@ class Profile(NamedTuple):
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
-    """Finds where the configuration file is, or would be.
+    """Returns where the configuration file is or would be; `None` for a user without a home.
 
-    Args:
-        environ: Environment variables.
-
-    Returns:
-        `VATHOS_CONFIG`; else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows
-        in `APPDATA`; `None` for a user without a home.
+    It is `VATHOS_CONFIG`, else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows
+    in `APPDATA`.
     """
     if chosen := environ.get("VATHOS_CONFIG"):
         return Path(chosen)
@@ -75,38 +60,17 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
 
 
 def profile_names(path: Path | None) -> list[str]:
-    """Lists the profiles of a configuration file.
-
-    Args:
-        path: The file; it may be missing.
-
-    Returns:
-        Their names, as they come in the file.
-
-    Raises:
-        ConfigurationError: If the file cannot be used.
-    """
+    """Returns the names of the profiles in a file, in its order; none if it is missing."""
     return list(_File.read(path).profiles) if path is not None and path.exists() else []
 
 
 def read_profile(
     environ: Mapping[str, str], name: str | None = None, path: str | Path | None = None
 ) -> Profile | None:
-    """Reads the profile that was chosen.
+    """Reads the chosen profile; `None` if none was chosen and there is no `default`.
 
-    Args:
-        environ: Environment variables: `VATHOS_CONFIG`, and `VATHOS_PROFILE` if no name is given.
-        name: The profile; else that of `VATHOS_PROFILE`, else `default_profile` of the file, else
-            `default`.
-        path: The file, if it is not the usual one.
-
-    Returns:
-        The profile; `None` if none was chosen and there is no `default`.
-
-    Raises:
-        ConfigurationError: If the chosen profile or file is missing or malformed; the message names
-            file, line and key.
-        InsecureFileError: If others could write the file, or read a secret in it.
+    Without a `name` it is that of `VATHOS_PROFILE`, else `default_profile` of the file, else
+    `default`. The file is `path`, else that of `config_path`.
     """
     chosen = name or environ.get("VATHOS_PROFILE")
     named = path is not None or bool(environ.get("VATHOS_CONFIG"))
@@ -115,7 +79,7 @@ def read_profile(
         if chosen:
             where = f"{found} is missing" if found else "this user has no home folder"
             configuration_error(
-                f"there is no profile {chosen!r}: {where}; make it with vathos login, or set "
+                f"there is no profile {chosen!r}: {where}; create it with vathos login, or set "
                 "VATHOS_CONFIG"
             )
         return None
@@ -135,15 +99,15 @@ class _File(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> _File:
-        """Reads a file, and refuses what others can reach."""
+        """Reads a file, and refuses one that other users can reach."""
         text, found = _content(path)
         file = cls(path, text, _parsed(path, text))
         for key, value in file.values.items():
             if key not in _TOP_LEVEL:
-                _refuse(f"{file.place('', key)}: unknown key {key!r}", key, _TOP_LEVEL)
+                _refuse_at_top(file.place("", key), key, value)
             if key == "profile" and not _is_table_of_tables(value):
                 configuration_error(
-                    f"{file.place('', key)}: profile is no table; write [profile.NAME]"
+                    f"{file.place('', key)}: profile must be a table; write [profile.NAME]"
                 )
         file.check(found)
         return file
@@ -178,12 +142,12 @@ class _File(NamedTuple):
         return {key: Entry(value, self.place(table, key)) for key, value in values.items()}
 
     def place(self, table: str, key: str) -> str:
-        """Tells where a key stands."""
+        """Returns file and line of a key."""
         line = _line_of(self.text, table, key)
         return str(self.path) if line is None else f"{self.path}, line {line}"
 
     def check(self, found: os.stat_result) -> None:
-        """Refuses a file that others could write, or that shows them a secret."""
+        """Refuses a file that other users can write, or that shows them a secret."""
         refuse = partial(
             refuse_exposed, self.path, found, remedy="make one of your own", root_may_own=True
         )
@@ -202,6 +166,15 @@ def _refuse(message: str, word: str, words: Iterable[str], more: str = "") -> No
     from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
 
     configuration_error(f"{message}{did_you_mean(word, words)}{more}")
+
+
+def _refuse_at_top(place: str, key: str, value: object) -> NoReturn:
+    if key in profile_keys():
+        configuration_error(f"{place}: {key} belongs to a profile; write it below [profile.NAME]")
+    if isinstance(value, dict):
+        message = f"{place}: unknown table {key!r}"
+        _refuse(message, key, ("profile",), "; profiles are written [profile.NAME]")
+    _refuse(f"{place}: unknown key {key!r}", key, _TOP_LEVEL)
 
 
 def _content(path: Path) -> tuple[str, os.stat_result]:

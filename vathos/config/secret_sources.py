@@ -1,7 +1,7 @@
-"""Where a secret is kept other than in clear: a file, a command's output, the keyring.
+"""Reads a secret from a file, from the output of a command, or from the keyring.
 
-Each is read anew each time it is called, so that a secret may be rotated where it is kept without a
-restart. What goes wrong is told without a byte of what was read.
+A source reads anew at each call, so that a secret can be rotated without a restart. No message
+repeats any part of what was read. `place` is the setting that names the source, for messages.
 """
 
 from __future__ import annotations
@@ -15,30 +15,18 @@ from vathos.system.late_errors import configuration_error
 __all__ = ["SecretCommand", "SecretFile", "SecretKeyring", "without_line_end"]
 
 _LONGEST_COMMAND = 60.0
-"""Seconds a command may take: some ask a person to unlock something."""
+"""Seconds a command may take; some ask a person to unlock something."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """Reads a secret from a file, as container platforms mount them.
-
-    Attributes:
-        place: Which setting names the file.
-        path: The file.
-    """
+    """Reads a secret from a file, as container platforms mount them."""
 
     place: str
     path: str
 
     def __call__(self) -> str:
-        """Reads the secret.
-
-        Returns:
-            The content, without one line end at its end.
-
-        Raises:
-            ConfigurationError: If it cannot be read, is no text, or is empty.
-        """
+        """Returns the content of the file without one line end at its end."""
         content, reason = "", None
         try:
             # By path, not by descriptor: Kubernetes swaps a symlink.
@@ -47,7 +35,7 @@ class SecretFile:
             reason = error.strerror
         except UnicodeDecodeError:
             reason = "it is not UTF-8 text"
-        if reason is not None:  # here, so that the codec's error, which holds the file, is no part
+        if reason is not None:  # here: the codec's error would hold the file
             configuration_error(f"the file {self.path} ({self.place}) cannot be read: {reason}")
         secret = without_line_end(content)
         if not secret:
@@ -57,30 +45,18 @@ class SecretFile:
 
 @dataclass(frozen=True, slots=True)
 class SecretCommand:
-    """Reads a secret from the output of a command, which runs without a shell.
-
-    Attributes:
-        place: Which setting names the command.
-        command: The program and its arguments.
-    """
+    """Reads a secret from the output of a command, which runs without a shell."""
 
     place: str
     command: tuple[str, ...] = field(repr=False)
 
     def __call__(self) -> str:
-        """Runs the command.
-
-        Returns:
-            What it printed, without one line end at its end.
-
-        Raises:
-            ConfigurationError: If it failed, took too long, or printed no text.
-        """
-        import subprocess  # noqa: PLC0415 - late, as few have such a command
+        """Runs the command and returns what it printed, without one line end at its end."""
+        import subprocess  # noqa: PLC0415 - only for a command
 
         secret, reason = "", None
         try:
-            # Its standard error is the terminal's: that is where such programs ask and complain.
+            # Standard error stays the terminal: there such programs ask and report errors.
             done = subprocess.run(  # noqa: S603 - the user's own command, as a list
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -99,34 +75,21 @@ class SecretCommand:
             reason = "printed something that is not UTF-8 text"
         except OSError as error:
             reason = f"could not be run: {error.strerror}"
-        if reason is not None:  # here, so that an error that holds the output is no part
+        if reason is not None:  # here: the error above would hold the output
             configuration_error(f"the command {self.command[0]} ({self.place}) {reason}")
         return secret
 
 
 @dataclass(frozen=True, slots=True)
 class SecretKeyring:
-    """Reads a secret from the desktop's keyring.
-
-    Attributes:
-        place: Which setting names the entry.
-        service: Name of the service, as `keyring get SERVICE USERNAME` takes it.
-        entry: Name of the user there.
-    """
+    """Reads a secret from the desktop's keyring; `entry` is what keyring calls the user name."""
 
     place: str
     service: str
     entry: str
 
     def __call__(self) -> str:
-        """Asks the keyring.
-
-        Returns:
-            The secret.
-
-        Raises:
-            ConfigurationError: If there is no such entry, no keyring, or no package for it.
-        """
+        """Returns the secret of the entry."""
         try:
             import keyring  # noqa: PLC0415 - the extra keyring brings it
         except ImportError:
@@ -144,12 +107,5 @@ class SecretKeyring:
 
 
 def without_line_end(text: str) -> str:
-    """Takes off the line end that editors and commands put at the end.
-
-    Args:
-        text: What was read.
-
-    Returns:
-        The text without one line end; all else belongs to the secret.
-    """
+    """Removes the line end that editors and commands add; all else belongs to the secret."""
     return text.removesuffix("\n").removesuffix("\r")

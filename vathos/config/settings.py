@@ -1,24 +1,23 @@
-"""Where every setting comes from: the first that gives a value wins.
+"""Where every setting comes from; of several places, the first with a value counts.
 
-The places are argument, environment variable, `$CREDENTIALS_DIRECTORY`, profile, default.
+The places are: argument, environment variable, `$CREDENTIALS_DIRECTORY`, profile, default.
 
-This module imports neither `requests` nor `oauthlib`, so that a command line can read its settings
-without paying for them.
+This module imports neither `requests` nor `oauthlib`, so that commands start quickly.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from vathos.config.layers import (
-    Found,
-    Level,
-    credentials_level,
-    environment_level,
-    profile_level,
+    Layer,
+    Value,
+    credentials_layer,
+    environment_layer,
+    profile_layer,
 )
 from vathos.config.names import KEYS, SECRETS, variable
 from vathos.config.profile import read_profile
@@ -26,7 +25,14 @@ from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, 
 from vathos.oauth.urls import checked_url
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["DEFAULT_BASE_URL", "DEFAULT_TOKEN_URL", "Settings", "checked_origins", "resolve"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "DEFAULT_TOKEN_URL",
+    "Settings",
+    "checked_origins",
+    "missing_text",
+    "resolve",
+]
 
 DEFAULT_TOKEN_URL = "https://auth.gke.vathos.net/auth/realms/picking/protocol/openid-connect/token"  # noqa: S105 - a URL
 DEFAULT_BASE_URL = "https://api.vathos.net/v1"
@@ -34,19 +40,19 @@ DEFAULT_BASE_URL = "https://api.vathos.net/v1"
 _CREDENTIALS = ("client_id", "client_secret", "username", "password")
 _PERSON = frozenset({"username", "password"})
 
-Value: TypeAlias = str | Secret | Callable[[], str]
-"""A setting as it is given: text, or for a secret also a `Secret` or a callable that reads it."""
+Argument: TypeAlias = str | Secret | Callable[[], str]
+"""A setting as the caller gives it; a secret may also be a `Secret` or a callable that reads it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a session needs to know, checked.
+    """All settings of a session, checked.
 
     Attributes:
-        token_url: URL of the token endpoint; where an issuer is given, its discovery document says
-            which one it is, and this is empty.
+        token_url: URL of the token endpoint; empty if an issuer is given, as its discovery document
+            names the token endpoint.
         base_url: Base URL of the API.
-        base_url_is_explicit: Whether the base URL was chosen.
+        base_url_is_explicit: Whether somebody chose the base URL; `False` for the default.
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
         username: User name, or `None` for a service account.
@@ -54,16 +60,15 @@ class Settings:
         scope: Space separated scope names, empty for the server's default.
         audience: Audience to ask for, or `None`.
         parameters: Extra token request parameters.
-        closed: Credentials that were not looked for outside of the arguments.
-        token_store: URL of the store for tokens, or `None` for this process's memory.
+        closed: Credentials that were looked for in the arguments only.
+        token_store: URL of the store for tokens, or `None` for the memory of this process.
         issuer: URL of the issuer, or `None`.
-        client_authentication: `client_secret_post`, `client_secret_basic`, or `None` where not
-            chosen.
+        client_authentication: `client_secret_post`, `client_secret_basic`, or `None` if not chosen.
         ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
-        timeout: Seconds for API requests, or `None` where not chosen.
-        token_timeout: Seconds to wait for a token; 30 where not chosen.
+        timeout: Seconds for API requests, or `None` if not chosen.
+        token_timeout: Seconds to wait for a token; 30 if not chosen.
         profile: Name of the profile that was read, or `None`.
-        sources: Where each setting comes from, in words.
+        sources: Where each setting comes from: a variable, a file and line, `argument`, `default`.
     """
 
     token_url: str
@@ -88,7 +93,7 @@ class Settings:
 
     @property
     def authority(self) -> str:
-        """What names the authorization server: the issuer, else the token endpoint."""
+        """The URL that identifies the authorization server: the issuer, else the token endpoint."""
         return self.issuer or self.token_url
 
     @property
@@ -100,17 +105,18 @@ class Settings:
         return tuple(name for name, value in needed.items() if value is None)
 
     def grant(self) -> Grant:
-        """Builds the grant: password with a user name, else client credentials.
+        """Builds the password grant if there is a user name, else the client credentials grant.
 
         Returns:
             The grant.
 
         Raises:
-            ConfigurationError: If a credential is missing; the message names it and where it may
-                come from.
+            ConfigurationError: If a credential is missing; the message says how to give it.
         """
-        if self.missing:
-            configuration_error(_missing_text(self.missing, self.closed))
+        if missing := self.missing:
+            how = f"pass {' and '.join(f'{name}=' for name in missing)}"
+            # The variables of a person do not count beside credentials given as arguments.
+            configuration_error(missing_text(missing, how, variables=not self.closed & {*missing}))
         common: dict[str, Any] = {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -124,7 +130,7 @@ class Settings:
 
 
 def resolve(
-    arguments: Mapping[str, Value | None],
+    arguments: Mapping[str, Argument | None],
     *,
     scope: str | Iterable[str] | None = None,
     audience: str | None = None,
@@ -134,30 +140,31 @@ def resolve(
     config: str | None = None,
     flags: bool = False,
 ) -> Settings:
-    """Finds every setting and checks it; what is missing is reported by `Settings.grant`.
+    """Finds every setting and checks it; `Settings.grant` reports missing credentials.
 
-    The user name and the password come from elsewhere only where the caller gave no credential at
-    all (the password also where the caller gave the user name), so that variables left over in a
-    shell never turn a service account into a person. For the same reason they never come from below
-    the place that names the client. A profile that the caller chose counts as the caller's word.
+    If the caller passes a credential, user name and password are not looked for elsewhere (but the
+    password is, if the caller passes the user name), so that variables left over in a shell never
+    turn a service account into a person. For the same reason a client from one place is never
+    combined with a user name from a lower one. A profile that the caller chose by name counts like
+    arguments.
 
     Args:
-        arguments: Values given by the caller, by the names of `Settings`; `None` where not given.
+        arguments: Values given by the caller, by the names of `Settings`; `None` if not given.
         scope: Scope to ask for.
         audience: Audience to ask for.
         parameters: Extra token request parameters.
         environ: Environment variables; those of this process by default. An empty one counts as
             not set.
-        profile: The profile; by default `VATHOS_PROFILE`, else the one that the file names.
+        profile: Name of the profile; by default `VATHOS_PROFILE`, else the file's default profile.
         config: The configuration file; by default `VATHOS_CONFIG`, else the user's.
-        flags: Whether the arguments were flags of a command.
+        flags: Whether the arguments are options of a command; messages then name the options.
 
     Returns:
         The settings.
 
     Raises:
         ConfigurationError: If a value is malformed; the message names it and says why.
-        InsecureFileError: If others could write the profile, or read a secret in it.
+        InsecureFileError: If other users could write the profile, or read a secret in it.
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in arguments.items() if value is not None}
@@ -169,36 +176,54 @@ def resolve(
     read = read_profile(environ, profile, config)
     closed = _closed_by(given)
     found = {name: _argument(name, value, flags=flags) for name, value in given.items()}
-    for level in (environment_level(environ), credentials_level(environ)):
-        closed |= _fill(found, level, closed)
+    for layer in (environment_layer(environ), credentials_layer(environ)):
+        closed |= _fill(found, layer, closed)
     if read is not None:
-        # What the caller chose by name is as good as said.
+        # A profile that was chosen by name may add a person to the arguments.
         opened = profile is not None and "client_id" not in given
         by_arguments = _closed_by(given) if opened else frozenset()
-        _fill(found, profile_level(read), closed - by_arguments)
-    # Only what arguments close keeps a variable from being a remedy.
+        _fill(found, profile_layer(read), closed - by_arguments)
+    # For the message about missing credentials: variables do not help where arguments closed them.
     return _settings(
         found, parameters or {}, _closed_by(given), None if read is None else read.name
     )
 
 
-def _fill(found: dict[str, Found], level: Level, closed: frozenset[str]) -> frozenset[str]:
-    """Takes from a level what nobody above gave; returns what it closes to those below."""
+def missing_text(missing: Sequence[str], how: str, *, variables: bool = True) -> str:
+    """Says which credentials are missing and how to give them.
+
+    Args:
+        missing: Names of the credentials.
+        how: What to do, beginning with a verb.
+        variables: Whether environment variables are another way.
+
+    Returns:
+        A sentence without a full stop.
+    """
+    verb, plural = ("is", "") if len(missing) == 1 else ("are", "s")
+    text = f"{' and '.join(missing)} {verb} missing: {how}"
+    if variables:
+        text += f", or set the environment variable{plural} {' and '.join(map(variable, missing))}"
+    return text
+
+
+def _fill(found: Layer, layer: Layer, closed: frozenset[str]) -> frozenset[str]:
+    """Adds the values of a layer that no higher one gave; returns what it closes to lower ones."""
     named = bool({"token_url", "issuer"} & found.keys())
-    for name, value in level.items():
+    for name, value in layer.items():
         if name in closed or (named and name in {"token_url", "issuer"}):
             continue
         found.setdefault(name, value)
-    return _PERSON - level.keys() if "client_id" in level else frozenset()
+    return _PERSON - layer.keys() if "client_id" in layer else frozenset()
 
 
-def _closed_by(given: Mapping[str, Value]) -> frozenset[str]:
+def _closed_by(given: Mapping[str, Argument]) -> frozenset[str]:
     if not any(name in given for name in _CREDENTIALS):
         return frozenset()
     return frozenset({"username"}) if "username" in given else _PERSON
 
 
-def _check_arguments(given: Mapping[str, Value]) -> None:
+def _check_arguments(given: Mapping[str, Argument]) -> None:
     for name, value in given.items():
         secret = name in SECRETS and (callable(value) or isinstance(value, Secret))
         number = KEYS[name].kind == "number" and not isinstance(value, str)
@@ -207,29 +232,29 @@ def _check_arguments(given: Mapping[str, Value]) -> None:
         if not value and name != "scope" and not number:
             configuration_error(f"{name} is empty; leave it out to use {variable(name)}")
     if "token_url" in given and "issuer" in given:
-        configuration_error("both token_url and issuer are given; leave one out")
+        configuration_error("both token_url and issuer are given; remove one of them")
 
 
-def _argument(name: str, value: Value, *, flags: bool) -> Found:
+def _argument(name: str, value: Argument, *, flags: bool) -> Value:
     if flags:
         place = f"--{name.replace('_', '-')}"
-        return Found(value, place, place)
+        return Value(value, place, place)
     # A message about a URL names the variable that would do as well.
-    return Found(value, "argument", variable(name) if KEYS[name].kind == "url" else "argument")
+    return Value(value, "argument", variable(name) if KEYS[name].kind == "url" else "argument")
 
 
 def _settings(
-    found: Mapping[str, Found],
+    found: Layer,
     parameters: Mapping[str, str],
     closed: frozenset[str],
     profile: str | None,
 ) -> Settings:
-    texts = {name: found[name].text(name) if name in found else None for name in KEYS}
-    numbers = {name: found[name].number(name) if name in found else None for name in KEYS}
+    texts = {name: _text(name, found.get(name)) for name in KEYS}
     authentication = texts["client_authentication"]
     if authentication not in {None, "client_secret_post", "client_secret_basic"}:
-        found["client_authentication"].fail(
-            "client_authentication", "must be client_secret_post or client_secret_basic"
+        label = found["client_authentication"].label
+        configuration_error(
+            f"client_authentication ({label}) must be client_secret_post or client_secret_basic"
         )
     defaults = {"base_url": "default"} | ({} if "issuer" in found else {"token_url": "default"})
     return Settings(
@@ -248,8 +273,8 @@ def _settings(
         issuer=texts["issuer"],
         client_authentication=authentication,
         ca_bundle=texts["ca_bundle"],
-        timeout=numbers["timeout"],
-        token_timeout=numbers["token_timeout"] or 30.0,
+        timeout=_seconds("timeout", found),
+        token_timeout=_seconds("token_timeout", found) or 30.0,
         profile=profile,
         sources=defaults | {name: value.place for name, value in found.items()},
     )
@@ -275,19 +300,25 @@ def checked_origins(origins: str | Iterable[str]) -> tuple[str, ...] | None:
     return urls
 
 
-def _hidden(found: Found | None) -> Secret | None:
+def _text(name: str, found: Value | None) -> str | None:
+    if found is None or not isinstance(found.value, str):
+        return None
+    return checked_url(name, found.value, found.label) if KEYS[name].kind == "url" else found.value
+
+
+def _seconds(name: str, found: Layer) -> float | None:
+    if name not in found:
+        return None
+    value = found[name].value
+    try:
+        seconds = float("nan" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        configuration_error(f"{name} ({found[name].label}) must be a number of seconds above 0")
+    return seconds
+
+
+def _hidden(found: Value | None) -> Secret | None:
     value = None if found is None else found.value
     return Secret(value) if isinstance(value, str) or callable(value) else value
-
-
-def _missing_text(missing: tuple[str, ...], closed: frozenset[str]) -> str:
-    names = " and ".join(missing)
-    verb = "is" if len(missing) == 1 else "are"
-    arguments = ", ".join(f"{name}=" for name in missing)
-    text = f"{names} {verb} missing: pass {arguments}"
-    if closed & set(missing):
-        # The variables of a person do not count beside credentials given as arguments.
-        return text
-    variables = ", ".join(variable(name) for name in missing)
-    plural = "s" if len(missing) > 1 else ""
-    return f"{text} or set the environment variable{plural} {variables}"
