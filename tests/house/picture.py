@@ -102,9 +102,9 @@ class Filmed(Demo):
         finally:
             self.requests = stage.server.requests
 
-    def _hear(self, name: str, event: Event | str) -> None:
+    def _event(self, name: str, event: Event | str) -> None:
         self.heard.append((time.time() - self.began, name, event))
-        super()._hear(name, event)
+        super()._event(name, event)
 
     def _tell(self, text: str, kind: str = "incident") -> None:
         if kind == "incident":

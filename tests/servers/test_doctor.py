@@ -13,7 +13,7 @@ from tests.servers.resource import ProtectedResource
 from vathos.exit_codes import Exit
 
 
-def examined(realm: Realm, resource: ProtectedResource, **more: str) -> tuple[int, dict[str, Any]]:
+def checked(realm: Realm, resource: ProtectedResource, **more: str) -> tuple[int, dict[str, Any]]:
     """Runs the doctor on a realm, and returns its status and its checks by name."""
     environ = {
         "VATHOS_TOKEN_URL": realm.token_url,
@@ -34,20 +34,20 @@ def examined(realm: Realm, resource: ProtectedResource, **more: str) -> tuple[in
 
 def test_all_is_well(realm: Realm, resource: ProtectedResource) -> None:
     """A service account is fine, and Keycloak saw one login."""
-    status, found = examined(realm, resource)
+    status, found = checked(realm, resource)
     assert status == Exit.DONE
     assert {each["outcome"] for each in found.values()} == {"ok"}
     assert realm.token_requests() == {"CLIENT_LOGIN": 1}
 
 
 def test_person_is_warned(realm: Realm, resource: ProtectedResource) -> None:
-    """A person is told of the password grant, and a wrong password is one attempt."""
+    """The password grant is a warning, and a wrong password is sent once."""
     person = {"VATHOS_USERNAME": USERNAME, "VATHOS_PASSWORD": PASSWORD}
-    status, found = examined(realm, resource, **person)
+    status, found = checked(realm, resource, **person)
     assert status == Exit.DONE
     assert [name for name, each in found.items() if each["outcome"] != "ok"] == ["grant"]
     assert realm.session_count(USERNAME) == 0
-    status, found = examined(realm, resource, **{**person, "VATHOS_PASSWORD": "wrong"})
+    status, found = checked(realm, resource, **{**person, "VATHOS_PASSWORD": "wrong"})
     assert status == Exit.REFUSED
     assert realm.token_requests() == {"LOGIN": 1, "LOGIN_ERROR": 1}
 
@@ -58,11 +58,11 @@ def test_wrong_paths_are_corrected(realm: Realm, resource: ProtectedResource) ->
     wrong = there.replace("/auth/realms/", "/realms/")
     if wrong == there:
         wrong = there.replace("/realms/", "/auth/realms/")
-    status, found = examined(realm, resource, VATHOS_TOKEN_URL=wrong)
+    status, found = checked(realm, resource, VATHOS_TOKEN_URL=wrong)
     assert status == Exit.CONFIGURATION
     assert found["realm"]["fix"] == f"set VATHOS_TOKEN_URL={there}"
     unknown = there.replace("/realms/", "/realms/no-")
-    status, found = examined(realm, resource, VATHOS_TOKEN_URL=unknown)
+    status, found = checked(realm, resource, VATHOS_TOKEN_URL=unknown)
     assert status == Exit.CONFIGURATION
     assert found["realm"]["outcome"] == "failed"
     assert realm.token_requests() == {}

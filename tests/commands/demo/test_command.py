@@ -1,4 +1,4 @@
-"""The demo as a whole: it tells the truth, live and in numbers, whatever ends it."""
+"""The demo as a whole: its story, its numbers, and how it ends."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_no_call_fails(played: Played) -> None:
 
 
 def test_every_incident_really_happened(played: Played) -> None:
-    """Refusals were replayed, the person logged in anew, failures were covered by the old token."""
+    """Calls were replayed, the person logged in again, failures were bridged by the old token."""
     report = played.report
     assert report.replays == report.api_requests_refused >= 3
     assert report.token_requests_by_grant["password"] == 2
@@ -126,7 +126,7 @@ def _short_demo(monkeypatch: pytest.MonkeyPatch, *incidents: Incident) -> None:
 def test_failed_call_gives_exit_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An API that stays broken is told in the story, in the table and by the exit status."""
+    """A broken API shows in the story, in the table and in the exit status."""
     _short_demo(monkeypatch, Incident(0.2, _break_api))
     assert main(["demo", "--seconds", "0.5", "--threads", "2"]) == Exit.FAILED
     out = capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_request_without_token_gives_exit_status_1(
 def test_quiet_job_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without incidents the table ends with the good news, and the exit status is 0."""
+    """Without incidents the table ends with the verdict, and the exit status is 0."""
     _short_demo(monkeypatch)
     assert main(["demo", "--seconds", "0.3"]) == Exit.DONE
     out = capsys.readouterr().out

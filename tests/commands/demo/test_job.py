@@ -70,7 +70,7 @@ def test_age_counts_from_the_token_request(party: Party) -> None:
 
 
 def test_revoked_token_has_no_age(party: Party) -> None:
-    """A token that was revoked is not taken for a young one, although nobody has noticed yet."""
+    """A revoked token does not count as a young one, even before the session has noticed."""
     party.session.token = {"access_token": "a-token", "expires_at": time.time() + LIFETIME}
     party.killed()
     assert party.age() == math.inf

@@ -11,7 +11,7 @@ __all__ = ["Report", "doctor"]
 
 
 class Report(dict[str, dict[str, Any]]):
-    """What the doctor found, by name."""
+    """The checks of one run, by name."""
 
     def __init__(self, done: Driven) -> None:
         assert done.err == ""

@@ -23,7 +23,7 @@ from vathos.testing import AuthorizationServer, Client, Fault, User
 
 
 def test_all_is_well(vathos: Driver, tmp_path: Path) -> None:
-    """Where nothing is wrong each check says what it saw, and the status is 0."""
+    """If nothing is wrong, each check says what it saw, and the status is 0."""
     report = doctor(vathos)
     assert report.status == Exit.DONE
     assert {found["outcome"] for found in report.values()} == {"ok"}
@@ -56,7 +56,7 @@ def test_all_is_well(vathos: Driver, tmp_path: Path) -> None:
 
 
 def test_every_setting_has_its_source(vathos: Driver) -> None:
-    """Each setting is told with its value and where it comes from, a secret only as set."""
+    """Each setting is listed with its value and its source; of a secret only that it is set."""
     report = doctor(vathos, "--no-network", "--scope", "read", VATHOS_TIMEOUT="3")
     assert [name for name in report if name.startswith("setting ")] == [
         f"setting {name}" for name in KEYS
@@ -70,8 +70,8 @@ def test_every_setting_has_its_source(vathos: Driver) -> None:
     assert details["token_store"] == "file: (default)"
 
 
-def test_no_network_asks_nobody(vathos: Driver) -> None:
-    """Without network only this machine is looked at: no request, no name, no Redis."""
+def test_no_network_contacts_no_server(vathos: Driver) -> None:
+    """With --no-network only this machine is checked: no request, no DNS, no Redis."""
     with mock.patch.object(socket, "getaddrinfo", side_effect=AssertionError):
         report = doctor(vathos, "--no-network", VATHOS_TOKEN_STORE="redis://redis.invalid")
     assert report.status == Exit.DONE
@@ -80,7 +80,7 @@ def test_no_network_asks_nobody(vathos: Driver) -> None:
 
 
 def test_token_is_not_kept(vathos: Driver) -> None:
-    """The token that is asked for takes the place of none that is kept."""
+    """The token that is requested does not replace the stored one."""
     kept = vathos("token").out
     assert doctor(vathos).status == Exit.DONE
     assert vathos("token").out == kept
@@ -88,7 +88,7 @@ def test_token_is_not_kept(vathos: Driver) -> None:
 
 
 def test_leaves_no_login_behind(vathos: Driver) -> None:
-    """What the examination bought is revoked in the end; what the store has is not."""
+    """The token that the doctor obtained is revoked at the end; the stored one is not."""
     person = {"VATHOS_USERNAME": vathos.server.username, "VATHOS_PASSWORD": vathos.server.password}
     kept = vathos("token", **person).out
     before = vathos.server.sessions
@@ -100,7 +100,7 @@ def test_leaves_no_login_behind(vathos: Driver) -> None:
 
 
 def test_login_that_cannot_be_ended(vathos: Driver) -> None:
-    """A server that revokes nothing is a warning, as the rest works all the same."""
+    """A server that cannot revoke is a warning, as everything else works."""
     vathos.server.fail("revocation", Fault.status(503), times=None)
     report = doctor(vathos)
     assert report.status == Exit.DONE
@@ -109,7 +109,7 @@ def test_login_that_cannot_be_ended(vathos: Driver) -> None:
 
 
 def test_lines_for_a_person(vathos: Driver) -> None:
-    """Without --json each check is a line, and what to do about it is below."""
+    """Without --json each check is a line, followed by what to do about it."""
     done = vathos("doctor", VATHOS_CLIENTID="x")
     assert done.status == Exit.DONE
     lines = done.out.splitlines()
@@ -123,7 +123,7 @@ def test_lines_for_a_person(vathos: Driver) -> None:
 def test_colour_is_for_terminals(
     server: AuthorizationServer, environ: dict[str, str], colourful: bool
 ) -> None:
-    """In a terminal the outcome has a colour, unless NO_COLOR says otherwise."""
+    """On a terminal the outcome has a colour, unless NO_COLOR is set."""
     pexpect = pytest.importorskip("pexpect")
     whole = {**os.environ, **environment(server), "TERM": "xterm", **environ}
     if "NO_COLOR" not in environ:
@@ -137,7 +137,7 @@ def test_colour_is_for_terminals(
 
 
 def test_no_secret_is_told(tmp_path: Path) -> None:
-    """No secret and no token is in anything that is printed, also with -vv, and when it fails."""
+    """No secret and no token is printed, not even with -vv or on failure."""
     with AuthorizationServer(
         clients=[Client("robot", CANARY.client_secret)], users=[User("ada", CANARY.password)]
     ) as server:
@@ -183,8 +183,8 @@ def test_setting_that_cannot_be_used(
     assert f"{name} ({variable})" in report.words("settings")
 
 
-def test_senseless_command_line_is_no_finding(vathos: Driver) -> None:
-    """Where the command line makes no sense nothing is looked at."""
+def test_wrong_command_line_is_not_a_check(vathos: Driver) -> None:
+    """A wrong command line ends with 2, and nothing is checked."""
     assert vathos("doctor", "--client-secret-file", "-", "--password-file", "-") == (
         Exit.USAGE,
         "",
@@ -193,7 +193,7 @@ def test_senseless_command_line_is_no_finding(vathos: Driver) -> None:
 
 
 def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that breaks is a finding with status 1, never a traceback; its words are not told."""
+    """A check that raises fails with 1; its message is not printed, and the other checks go on."""
 
     def broken(*_: object) -> Iterator[Any]:
         raise TypeError(CANARY.client_secret)
@@ -210,7 +210,7 @@ def test_broken_check_is_a_failed_check(vathos: Driver, monkeypatch: pytest.Monk
 
 
 def test_worst_failure_is_the_status(vathos: Driver, tmp_path: Path) -> None:
-    """Of several failures the status is that of the worst: 7, 3, 4, 5."""
+    """Of several failures the worst decides the status: 7 before 3, 4 and 5."""
     folder = tmp_path / "store"
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)

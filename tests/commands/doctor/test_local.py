@@ -20,7 +20,7 @@ from vathos.system.extras import install_line
 
 
 def test_missing_credentials_are_named(vathos: Driver) -> None:
-    """What is missing fails with 3, and the rest is looked at all the same."""
+    """Missing credentials fail with 3, and the other checks still run."""
     report = doctor(vathos, VATHOS_CLIENT_ID="", VATHOS_CLIENT_SECRET="")
     assert report.status == Exit.CONFIGURATION
     assert "VATHOS_CLIENT_SECRET" in report.words("setting client_secret")
@@ -31,7 +31,7 @@ def test_missing_credentials_are_named(vathos: Driver) -> None:
 
 
 def test_profile_that_others_can_write_is_refused(vathos: Driver, tmp_path: Path) -> None:
-    """A profile that others could change fails with 7, and the fix is in the words."""
+    """A profile that others can change fails with 7, and the fix is named."""
     path = tmp_path / "config.toml"
     path.write_text("[profile.default]\n")
     path.chmod(0o666)
@@ -42,7 +42,7 @@ def test_profile_that_others_can_write_is_refused(vathos: Driver, tmp_path: Path
 
 
 def test_profile_is_told_with_its_mode(vathos: Driver, tmp_path: Path) -> None:
-    """The configuration file is told with its mode and the profile that is used."""
+    """The configuration file is reported with its mode and the profile in use."""
     path = tmp_path / "config.toml"
     path.write_text('[profile.a]\nscope = "read"\n')
     path.chmod(0o640)
@@ -98,14 +98,14 @@ def test_secret_that_cannot_be_read_fails(vathos: Driver, tmp_path: Path) -> Non
 
 
 def test_white_space_around_a_secret_is_a_warning(vathos: Driver) -> None:
-    """A space that was pasted along with a secret is reported, as nobody sees it."""
+    """A space that was pasted along with a secret is reported, as it is invisible."""
     report = doctor(vathos, "--no-network", VATHOS_CLIENT_SECRET=f"{CANARY.client_secret} ")
     assert report.outcome("secret client_secret") == "warning"
     assert "VATHOS_CLIENT_SECRET" in report.words("secret client_secret")
 
 
 def test_password_grant_is_deprecated(vathos: Driver) -> None:
-    """A person's password works, and what to use in its place is said."""
+    """A person's password works, but the doctor says what to use instead."""
     person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
     report = doctor(vathos, **person)
     assert report.status == Exit.DONE
@@ -155,7 +155,7 @@ def test_store_that_others_can_reach_is_refused(vathos: Driver, tmp_path: Path) 
 def test_lock_that_is_held_fails(
     vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock that cannot be had in time fails with 3."""
+    """A lock that is not available in time fails with 3."""
     monkeypatch.setattr(local, "_LONGEST_LOCK", 0.05)
     folder = tmp_path / "store"
     arguments = ("--no-network", "--token-store", f"file:{folder}")
@@ -169,7 +169,7 @@ def test_lock_that_is_held_fails(
 
 
 def test_default_store_may_be_missing(vathos: Driver) -> None:
-    """Where a package is missing tokens are not kept: a warning, unless the store was chosen."""
+    """If a package is missing, tokens are not stored: a warning, unless the store was chosen."""
     with mock.patch.dict(sys.modules, {"filelock": None}):
         report = doctor(vathos, "--no-network")
         assert report.status == Exit.DONE
@@ -194,7 +194,7 @@ class Forgetful:
 
 
 def test_store_that_forgets_fails(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that does not give back what was put into it fails with 3."""
+    """A store that does not return what was saved in it fails with 3."""
     monkeypatch.setattr(local, "open_store", lambda _: Forgetful())
     report = doctor(vathos, "--no-network")
     assert report.status == Exit.CONFIGURATION

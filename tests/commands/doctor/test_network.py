@@ -23,7 +23,7 @@ from vathos.testing import AuthorizationServer
 
 
 def test_unknown_name_fails(vathos: Driver) -> None:
-    """A host that no name server knows fails with 5, and nothing behind it is tried."""
+    """A host name that DNS does not know fails with 5, and what depends on it is skipped."""
     report = doctor(vathos, VATHOS_TOKEN_URL="https://auth.invalid/token")
     assert report.status == Exit.UNREACHABLE
     assert report.bad == ["DNS"]
@@ -36,13 +36,13 @@ def test_unknown_name_fails(vathos: Driver) -> None:
 def test_name_server_that_does_not_answer_fails(vathos: Driver, error: Exception | None) -> None:
     """A silent name server is not reported as a wrong host name, and the other checks go on."""
     real = socket.getaddrinfo
-    examined, resolved = threading.Event(), threading.Event()
+    checked, resolved = threading.Event(), threading.Event()
 
     def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
         if host != "auth.invalid":
             return real(host, *arguments, **options)
         if error is None:
-            examined.wait(30)
+            checked.wait(30)
         resolved.set()
         raise error or OSError
 
@@ -50,7 +50,7 @@ def test_name_server_that_does_not_answer_fails(vathos: Driver, error: Exception
         report = doctor(
             vathos, "--token-timeout", "0.05", VATHOS_TOKEN_URL="https://auth.invalid/token"
         )
-        examined.set()
+        checked.set()
         assert resolved.wait(30)  # so that the resolver ends before the patch does
     assert report.outcome("DNS") == "failed"
     assert "name server" in report.words("DNS")
@@ -58,7 +58,7 @@ def test_name_server_that_does_not_answer_fails(vathos: Driver, error: Exception
 
 
 def test_host_that_is_no_name_fails(vathos: Driver) -> None:
-    """A host name with a part that is too long fails with 3, before anybody is asked."""
+    """A host name with a part that is too long fails with 3."""
     host = f"{'a' * 64}.localhost"
     with mock.patch.object(network.socket, "getaddrinfo", side_effect=UnicodeError):
         report = doctor(vathos, VATHOS_TOKEN_URL=f"https://{host}/token")
@@ -68,7 +68,7 @@ def test_host_that_is_no_name_fails(vathos: Driver) -> None:
 
 
 def test_name_is_resolved(vathos: Driver) -> None:
-    """A name is told with its addresses."""
+    """A host name is reported with its addresses."""
     url = vathos.server.token_url.replace("127.0.0.1", "localhost")
     report = doctor(vathos, VATHOS_TOKEN_URL=url)
     assert report.status == Exit.DONE
@@ -76,7 +76,7 @@ def test_name_is_resolved(vathos: Driver) -> None:
 
 
 def test_server_that_is_not_there_fails(vathos: Driver) -> None:
-    """A port that nobody listens on fails with 5."""
+    """A closed port fails with 5."""
     with closed_port() as port:
         report = doctor(vathos, VATHOS_TOKEN_URL=f"http://127.0.0.1:{port}/token")
     assert report.status == Exit.UNREACHABLE
@@ -85,7 +85,7 @@ def test_server_that_is_not_there_fails(vathos: Driver) -> None:
 
 
 def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
-    """The proxy on the way is told with the variable that names it; so is an exemption."""
+    """The proxy in use is reported with the variable that names it, and so is an exemption."""
     proxy = f"http://ada:{CANARY.password}@127.0.0.1:3128"
     with mock.patch.object(network, "_is_address", return_value=True):
         report = doctor(vathos, http_proxy=proxy)
@@ -99,7 +99,7 @@ def test_proxy_is_told_without_its_password(vathos: Driver) -> None:
 
 
 def test_malformed_proxy_fails(vathos: Driver) -> None:
-    """A proxy that is no URL fails with 3, without its words."""
+    """A proxy that is not a URL fails with 3, and is not printed."""
     report = doctor(vathos, http_proxy=f"http://ada:{CANARY.password}")
     assert report.status == Exit.CONFIGURATION
     assert report.bad == ["proxy"]
@@ -125,22 +125,22 @@ class Secure:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(self._context)
 
-    def examined(self, **environ: str) -> Report:
-        """Has the doctor look at it."""
+    def checked(self, **environ: str) -> Report:
+        """Runs the doctor on it."""
         with AuthorizationServer(tls=self._context) as server:
             return doctor(self._vathos, **environment(server), **self._environ, **environ)
 
 
 def days_from_now(days: float) -> datetime.datetime:
-    """Returns a moment."""
+    """Returns a moment so many days from now."""
     return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
 
 
 def test_tls_is_told(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
-    """A certificate that is trusted is told with its issuer and its days, by file and variable."""
+    """A trusted certificate is reported with the days it is still valid, and with its CA bundle."""
     issued = ca.issue_cert("127.0.0.1", not_after=days_from_now(90.5))
     for name in ("VATHOS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
-        report = Secure(vathos, issued, **{name: str(tmp_path / "ca.pem")}).examined()
+        report = Secure(vathos, issued, **{name: str(tmp_path / "ca.pem")}).checked()
         assert report.status == Exit.DONE
         assert report.outcome("TLS") == "ok"
         assert "127.0.0.1: TLSv1." in report.words("TLS")
@@ -151,9 +151,9 @@ def test_tls_is_told(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
 def test_certificate_that_ends_soon_is_a_warning(
     vathos: Driver, tmp_path: Path, ca: trustme.CA
 ) -> None:
-    """Two weeks before its end there is time to renew it."""
+    """A certificate that expires within two weeks is a warning."""
     issued = ca.issue_cert("127.0.0.1", not_after=days_from_now(3.5))
-    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
+    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).checked()
     assert report.status == Exit.DONE
     assert report.outcome("TLS") == "warning"
     assert "another 3 days" in report.words("TLS")
@@ -179,7 +179,7 @@ def test_problems_of_a_certificate_are_told_apart(
     """Expired, not yet valid, and for another host: each has its own words and its own fix."""
     start, end = map(days_from_now, dates)
     issued = ca.issue_cert(host, not_before=start, not_after=end)
-    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).examined()
+    report = Secure(vathos, issued, VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")).checked()
     assert report.status == Exit.UNSAFE
     assert report.bad == ["TLS"]
     assert detail in report["TLS"]["detail"]
@@ -189,7 +189,7 @@ def test_problems_of_a_certificate_are_told_apart(
 
 def test_unknown_ca_is_told_apart(vathos: Driver, ca: trustme.CA) -> None:
     """A CA that is not trusted here is not reported as a problem of the certificate."""
-    report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
+    report = Secure(vathos, ca.issue_cert("127.0.0.1")).checked()
     assert report.status == Exit.UNSAFE
     assert report.bad == ["TLS"]
     assert "a CA that is not trusted" in report.words("TLS")
@@ -206,7 +206,7 @@ def test_plain_http_in_place_of_tls_fails(vathos: Driver) -> None:
 
 
 def test_tls_through_a_proxy(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
-    """The certificate is looked at through the proxy that the requests use, with its login."""
+    """The certificate is checked through the proxy that the requests use, with its login."""
     received: list[bytes] = []
 
     def proxy(connection: Any) -> None:
@@ -217,7 +217,7 @@ def test_tls_through_a_proxy(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> 
         secure = Secure(
             vathos, ca.issue_cert("127.0.0.1"), VATHOS_CA_BUNDLE=str(tmp_path / "ca.pem")
         )
-        report = secure.examined(https_proxy=f"http://ada:pass%20word@127.0.0.1:{wire.port}")
+        report = secure.checked(https_proxy=f"http://ada:pass%20word@127.0.0.1:{wire.port}")
     assert report.status == Exit.DONE
     assert report.outcome("TLS") == "ok"
     assert report.outcome("token") == "ok"
@@ -250,7 +250,7 @@ def test_certificate_with_another_problem(vathos: Driver, ca: trustme.CA) -> Non
     error = ssl.SSLCertVerificationError("certificate verify failed")
     error.verify_code, error.verify_message = 79, "invalid CA certificate"
     with mock.patch("http.client.HTTPSConnection.connect", side_effect=error):
-        report = Secure(vathos, ca.issue_cert("127.0.0.1")).examined()
+        report = Secure(vathos, ca.issue_cert("127.0.0.1")).checked()
     assert report.status == Exit.UNSAFE
     assert report.bad == ["TLS"]
     assert "invalid CA certificate" in report.words("TLS")

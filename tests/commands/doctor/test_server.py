@@ -18,7 +18,7 @@ PATH = "/realms/picking/protocol/openid-connect/token"
 
 
 def origin_of(server: AuthorizationServer) -> str:
-    """Returns where a server is."""
+    """Returns the origin of a server."""
     return server.api_url.removesuffix("/v1")
 
 
@@ -33,7 +33,7 @@ def test_missing_auth_is_found(vathos: Driver) -> None:
 
 
 def test_superfluous_auth_is_found(vathos: Driver) -> None:
-    """The other way round the URL without /auth is the fix."""
+    """A path with /auth that should have none: the URL without it is the fix."""
 
     def keycloak(connection: Any) -> None:
         path = connection.read_request().line.split(" ")[1].encode()
@@ -49,7 +49,7 @@ def test_superfluous_auth_is_found(vathos: Driver) -> None:
 
 
 def test_unknown_realm_is_told(vathos: Driver) -> None:
-    """Where neither path is there the name of the realm is in question."""
+    """If neither path exists, the fix is to check the realm's name."""
     url = vathos.server.token_url.replace("picking", "packing")
     report = doctor(vathos, VATHOS_TOKEN_URL=url)
     assert report.status == Exit.CONFIGURATION
@@ -66,7 +66,7 @@ def test_unknown_realm_is_told(vathos: Driver) -> None:
     ],
 )
 def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit) -> None:
-    """A redirect, a broken server and a missing path have a status each; no secret is sent."""
+    """A redirect, a broken server and a missing path each have a status; no secret is sent."""
     code = answer.partition(" ")[0]
     with Wire(answering(b"", status=answer, headers=("Location: https://example.org/",))) as wire:
         url = f"http://127.0.0.1:{wire.port}{PATH}"
@@ -82,7 +82,7 @@ def test_realm_that_is_none(vathos: Driver, answer: str, status: Exit) -> None:
 
 @pytest.mark.parametrize("answer", ["404 Not Found", "302 Found"])
 def test_token_endpoint_of_another_kind_need_not_answer_a_get(vathos: Driver, answer: str) -> None:
-    """A path that is not Keycloak's may say what it likes to a GET; the token decides."""
+    """A path that is not Keycloak's may answer anything to a GET; the token decides."""
     body = json.dumps({"access_token": "t", "token_type": "Bearer", "expires_in": 60}).encode()
 
     def behave(connection: Any) -> None:
@@ -100,7 +100,7 @@ def test_token_endpoint_of_another_kind_need_not_answer_a_get(vathos: Driver, an
 
 
 def test_issuer_without_a_document_fails(vathos: Driver) -> None:
-    """An issuer that has no document fails with 3, as nobody refused any credentials."""
+    """An issuer without a document fails with 3, as this is not a refusal of credentials."""
     issuer = f"{origin_of(vathos.server)}/elsewhere"
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=issuer)
     assert report.status == Exit.CONFIGURATION
@@ -113,7 +113,7 @@ def test_issuer_without_a_document_fails(vathos: Driver) -> None:
 
 
 def test_issuer_is_discovered(vathos: Driver) -> None:
-    """An issuer is told with the token endpoint that its document names."""
+    """An issuer is reported with the token endpoint that its document names."""
     server = vathos.server
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
     assert report.status == Exit.DONE
@@ -124,7 +124,7 @@ def test_issuer_is_discovered(vathos: Driver) -> None:
 
 
 def test_document_of_another_issuer_fails(vathos: Driver) -> None:
-    """A document that is another issuer's fails with 3."""
+    """The document of another issuer fails with 3."""
     server = vathos.server
     server.fail("discovery", Fault.amend(issuer="https://other.example"), times=None)
     report = doctor(vathos, VATHOS_TOKEN_URL="", VATHOS_ISSUER=server.issuer)
@@ -137,7 +137,7 @@ def test_document_of_another_issuer_fails(vathos: Driver) -> None:
 
 @pytest.mark.parametrize(("seconds", "side"), [(100, "behind"), (-100, "ahead of")])
 def test_clock_offset_is_a_warning(vathos: Driver, seconds: float, side: str) -> None:
-    """A clock that differs by more than some seconds is told with its side."""
+    """A clock that is off by more than a few seconds is reported as behind or ahead."""
     vathos.server.advance(seconds)
     report = doctor(vathos)
     assert report.status == Exit.DONE
@@ -165,7 +165,7 @@ def test_refused_credentials_fail(vathos: Driver) -> None:
     ],
 )
 def test_broken_token_endpoint_fails(vathos: Driver, fault: Fault, status: Exit) -> None:
-    """A token endpoint that gives none fails by what that means."""
+    """A token endpoint that gives no token fails with the status of the reason."""
     # The first request asks whether the path is there.
     vathos.server.fail("token", Fault.delay(0))
     vathos.server.fail("token", fault)
@@ -175,7 +175,7 @@ def test_broken_token_endpoint_fails(vathos: Driver, fault: Fault, status: Exit)
 
 
 def test_token_without_lifetime_is_a_warning(vathos: Driver) -> None:
-    """A server that names no lifetime has tokens used until the API refuses them."""
+    """A server that states no lifetime is a warning."""
     vathos.server.fail("token", Fault.without("expires_in"), times=None)
     report = doctor(vathos)
     assert report.outcome("token") == "warning"
@@ -192,7 +192,7 @@ def test_token_without_lifetime_is_a_warning(vathos: Driver) -> None:
     ],
 )
 def test_api_answers(vathos: Driver, fault: Fault, outcome: str, status: Exit, detail: str) -> None:
-    """What the API says to a good token is judged by what to do about it."""
+    """The API's answer to a valid token decides outcome and status."""
     vathos.server.fail("api", fault)
     report = doctor(vathos)
     assert report.status == status
@@ -211,7 +211,7 @@ def test_api_that_breaks_off_fails(vathos: Driver) -> None:
 
 
 def test_api_elsewhere_is_reached_on_its_own_way(vathos: Driver) -> None:
-    """An API on another host has a way of its own, and fails on its own."""
+    """An API on another host is checked and fails separately."""
     report = doctor(vathos, VATHOS_BASE_URL="https://api.invalid/v1")
     assert report.status == Exit.UNREACHABLE
     assert report.bad == ["API DNS"]

@@ -43,7 +43,7 @@ def sent(vathos: Driver, *arguments: str, stdin: str = "") -> Asked:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A file with bytes that are no text."""
+    """A file with binary data."""
     path = tmp_path / "photo.png"
     path.write_bytes(bytes(range(256)))
     return path
@@ -141,8 +141,8 @@ def test_json_is_sent_as_it_is(vathos: Driver, body: str) -> None:
         ("\udcff", "it is not UTF-8 text"),
     ],
 )
-def test_what_is_no_json(vathos: Driver, body: str, place: str) -> None:
-    """What is no JSON is refused before anything is sent, by place and without its words."""
+def test_invalid_json_is_refused(vathos: Driver, body: str, place: str) -> None:
+    """Invalid JSON is refused before anything is sent; the message names the place only."""
     done = vathos("request", "x", "--json", body)
     assert done == (Exit.USAGE, "", f"vathos: --json: this is not JSON: {place}\n")
     assert vathos.server.count() == 0
@@ -171,7 +171,7 @@ def test_what_is_no_json(vathos: Driver, body: str, place: str) -> None:
     ],
 )
 def test_fields_have_types(vathos: Driver, value: str, meant: object) -> None:
-    """A value of `-f` is JSON if it can be read as such, else text."""
+    """A value of `-f` that is valid JSON is sent as JSON, any other as text."""
     asked = sent(vathos, "-f", f"key={value}", "-f", "other=1")
     assert json.loads(asked.body) == {"key": meant, "other": 1}
     assert asked.headers["Content-Type"] == "application/json"
@@ -225,7 +225,7 @@ def test_form_is_sent_again_whole(vathos: Driver, file: Path) -> None:
 
 
 def test_file_that_became_shorter() -> None:
-    """A file that lost bytes after its length was told is noticed, not waited for."""
+    """A file that became shorter after its length was sent is an error, not an endless wait."""
     file = io.BytesIO(b"0123456789")
     stream = Stream([b"head", file, b"tail"])
     file.truncate(5)
@@ -236,7 +236,7 @@ def test_file_that_became_shorter() -> None:
         b"".join(iter(lambda: stream.read(3), b""))
 
 
-def test_what_goes_wrong_in_a_file_is_told_as_such(server: AuthorizationServer) -> None:
+def test_error_of_a_file_passes_through_the_http_library(server: AuthorizationServer) -> None:
     """The HTTP library passes on that a file became shorter."""
     file = io.BytesIO(b"0123456789")
     stream = Stream([file])
@@ -310,7 +310,7 @@ sys.exit(status)
 
 
 def measured(server: AuthorizationServer, *arguments: str) -> tuple[Driven, int]:
-    """Runs a command, and tells how many MiB it took at most."""
+    """Runs a command, and returns its peak memory in MiB too."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "request", *arguments],
         env={**os.environ, **environment(server)},

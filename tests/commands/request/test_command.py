@@ -66,7 +66,7 @@ def test_body_is_printed_alone(vathos: Driver) -> None:
     ],
 )
 def test_method_and_path(vathos: Driver, arguments: list[str], method: str, path: str) -> None:
-    """GET, or POST if there is a body; paths go below the base URL; options stand anywhere."""
+    """GET, or POST with a body; paths go below the base URL; options may come anywhere."""
     answer = told(vathos("request", *arguments).out)
     assert (answer["method"], answer["path"]) == (method, path)
 
@@ -79,7 +79,7 @@ def test_whole_url_of_the_api(vathos: Driver) -> None:
 
 
 def test_headers_are_sent(vathos: Driver) -> None:
-    """Header fields go out as given, and the body is asked for without compression."""
+    """Header fields are sent as given, and the body is requested without compression."""
     with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as api:
         arguments = ["-H", "X-Robot:  R2 \t", "-H", "accept: text/plain", "-H", "X-Empty:"]
         assert vathos("request", "x", *arguments, VATHOS_BASE_URL=api.url) == (0, "", "")
@@ -103,7 +103,7 @@ def test_head_of_the_answer(vathos: Driver) -> None:
 
 
 def test_silent_prints_nothing(vathos: Driver) -> None:
-    """`--silent` leaves the exit status, and the message where the API says no."""
+    """`--silent` prints only the message of a refusal."""
     assert vathos("request", "x", "--silent") == (0, "", "")
     vathos.server.fail("api", Fault.status(404, body="gone"))
     done = vathos("request", "x", "--silent")
@@ -112,7 +112,7 @@ def test_silent_prints_nothing(vathos: Driver) -> None:
 
 
 def test_body_comes_as_it_is(vathos: Driver) -> None:
-    """Bytes that are no text arrive, and what the API compressed unasked stays compressed."""
+    """Binary data arrives unchanged, and what the API compressed unasked stays compressed."""
     body = bytes(range(256)) * 2
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     with api_of(head.encode() + body) as api:
@@ -142,7 +142,7 @@ def test_many_at_once_make_one_token_request(server: AuthorizationServer) -> Non
 
 
 def test_stale_token_is_renewed_ahead(vathos: Driver, tmp_path: Path) -> None:
-    """Towards its end a token is renewed first; while the server is down the old one will do."""
+    """A stale token is renewed first; while the server is down, the old one is used."""
     vathos("token")
     aged(tmp_path, 270)
     vathos.server.fail("token", Fault.status(503), times=None)
@@ -155,7 +155,7 @@ def test_stale_token_is_renewed_ahead(vathos: Driver, tmp_path: Path) -> None:
 
 
 def test_profile_of_another_file(vathos: Driver, tmp_path: Path) -> None:
-    """All settings come from where the options say, the profile's file and store too."""
+    """All settings come from the profile that the options name, its store too."""
     path = tmp_path / "other.toml"
     path.write_text(
         "[profile.robot]\n"
@@ -177,7 +177,7 @@ def test_profile_of_another_file(vathos: Driver, tmp_path: Path) -> None:
 
 
 def test_refusal_of_the_api(vathos: Driver) -> None:
-    """A status of 400 or more ends with 22; the body is printed, the reason told in a line."""
+    """A status of 400 or more ends with 22; the body is printed, and a line with the reason."""
     for status, reason in ((400, "Bad Request"), (500, "Internal Server Error")):
         vathos.server.fail("api", Fault.status(status, body=f"body of {status}"))
         done = vathos("request", "DELETE", "x?secret=1")
@@ -194,7 +194,7 @@ def test_no_fail(vathos: Driver) -> None:
 
 
 def test_missing_scope_is_told(vathos: Driver) -> None:
-    """The error code of a challenge is told, as the body may be empty."""
+    """The error code of a challenge is printed, as the body may be empty."""
     vathos.server.api.require("/v1/admin", scope="admin")
     done = vathos("request", "admin")
     assert done.status == Exit.API_ERROR
@@ -202,7 +202,7 @@ def test_missing_scope_is_told(vathos: Driver) -> None:
 
 
 def test_reason_is_fit_for_a_terminal(vathos: Driver) -> None:
-    """A reason or a challenge cannot write to the terminal what it likes."""
+    """A reason or a challenge cannot control the terminal."""
     answer = b'HTTP/1.1 409 \x1b[31mNo\r\nWWW-Authenticate: Bearer error="\x1b[1m"\r\n\r\n'
     with api_of(answer) as api:
         done = vathos("request", "x", VATHOS_BASE_URL=api.url)
@@ -210,7 +210,7 @@ def test_reason_is_fit_for_a_terminal(vathos: Driver) -> None:
 
 
 def test_refused_token_is_replaced(vathos: Driver) -> None:
-    """A 401 is answered by another token and another try."""
+    """A 401 is retried once with a new token."""
     vathos("token")
     vathos.server.revoke_access_tokens()
     done = vathos("request", "x")
@@ -230,7 +230,7 @@ def test_no_replay(vathos: Driver) -> None:
 
 
 def test_api_that_refuses_every_token(vathos: Driver) -> None:
-    """A 401 to the second token too is handed back, with the likely reason."""
+    """A 401 to the second token too is returned, with the likely reason."""
     vathos.server.api.refuse_all = True
     done = vathos("request", "x")
     assert done.status == Exit.API_ERROR
@@ -260,7 +260,7 @@ def test_foreign_url_is_refused(vathos: Driver, base: str) -> None:
 
 
 def test_redirect_elsewhere_carries_no_token(vathos: Driver) -> None:
-    """A redirect to another origin is followed without the token, which is said."""
+    """A redirect to another origin is followed without the token, with a warning."""
     with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as api:
         vathos.server.fail("api", Fault.redirect(f"{api.url}/file?signature=1"))
         done = vathos("request", "x")
@@ -270,7 +270,7 @@ def test_redirect_elsewhere_carries_no_token(vathos: Driver) -> None:
 
 
 def test_redirect_inside_the_api_carries_the_token(vathos: Driver) -> None:
-    """A redirect inside the API is followed with the token, and without a word."""
+    """A redirect inside the API is followed with the token, without a warning."""
     vathos.server.fail("api", Fault.redirect("/v1/y", 307))
     done = vathos("request", "x", "-d", "a")
     assert done.err == ""
@@ -327,7 +327,7 @@ HEADER = "must be a name, a colon and a value of Latin-1 text"
     ],
 )
 def test_usage(vathos: Driver, arguments: list[str], message: str) -> None:
-    """A command line that makes no sense ends with 2 and repeats no value."""
+    """A wrong command line ends with 2, and no value is repeated in the message."""
     done = vathos("request", *arguments)
     assert done == (Exit.USAGE, "", f"vathos request: {message}{HELP}")
 
@@ -380,14 +380,14 @@ TWICE = "is given more than once; only one body can be sent"
     ],
 )
 def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], message: str) -> None:
-    """Options that cannot be done end with 2, before a token is asked for, and in one line."""
+    """Options that contradict each other end with 2 and one line, before any token request."""
     done = vathos("request", *arguments)
     assert done == (Exit.USAGE, "", f"vathos: {message}\n")
     assert vathos.server.count() == 0
 
 
 def test_base_url_is_checked(vathos: Driver) -> None:
-    """A base URL that is no safe place for a token is refused for safety."""
+    """A base URL of plain http to another machine is refused for safety."""
     done = vathos("request", "x", "--base-url", "http://api.example/v1")
     assert (done.status, done.out) == (Exit.UNSAFE, "")
     assert done.err.startswith("vathos: base_url (--base-url) is plain http to api.example;")
@@ -397,7 +397,7 @@ def test_base_url_is_checked(vathos: Driver) -> None:
 
 
 def test_configuration(vathos: Driver) -> None:
-    """What is missing, and a timeout that is none, end with 3."""
+    """A missing setting and a malformed one end with 3."""
     done = vathos("request", "x", VATHOS_CLIENT_SECRET="")
     assert done.status == Exit.CONFIGURATION
     assert done.err.startswith("vathos: client_secret is missing: ")
@@ -435,7 +435,7 @@ DOUBT = "; the API may have processed the request"
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_api_that_breaks(vathos: Driver, fault: Fault, said: str, method: str) -> None:
-    """An API that is late or leaves ends with 5, and with a doubt where it may have acted."""
+    """A late or broken API ends with 5; the message says if the request may have been processed."""
     vathos.server.fail("api", fault)
     done = vathos("request", method, "x?secret=1", "--timeout", "0.3")
     host = vathos.server.api_url.removesuffix("/v1")
@@ -484,8 +484,8 @@ def test_api_that_is_not_reached(
         (OSError("no file a"), Exit.CONFIGURATION, "the request could not be prepared: no file a"),
     ],
 )
-def test_ways_to_fail_that_are_hard_to_play(error: Exception, status: int, said: str) -> None:
-    """What a machine alone cannot bring about is told as well."""
+def test_rare_failures(error: Exception, status: int, said: str) -> None:
+    """Failures that are hard to provoke have a status and a message too."""
     session = VathosSession("robot", "secret", timeout=3)
     caller = Caller(session, "GET", {}, Meter(sys.stderr))
     with pytest.raises(CommandError) as caught, caller.failures("https://api.example/x?secret=1"):
@@ -511,7 +511,7 @@ def test_redirects_without_end(vathos: Driver) -> None:
 
 
 def test_redirect_to_nowhere(vathos: Driver) -> None:
-    """A redirect to what is no URL of HTTP is told without it."""
+    """A redirect to a URL that is not http ends with 2; the URL is not printed."""
     vathos.server.fail("api", Fault.redirect("ftp://127.0.0.1/hunter2"))
     done = vathos("request", "x")
     assert done.status == Exit.USAGE

@@ -88,7 +88,7 @@ def test_nothing_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bar_with_rich(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With rich there is a bar, which is taken away at the end, and has no colour if so wished."""
+    """With rich there is a bar; it is removed at the end, and has no colour with NO_COLOR."""
     pytest.importorskip("rich")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -136,7 +136,7 @@ def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str
 
 
 def pieces(master: int) -> Iterator[bytes]:
-    """Reads what a terminal was sent, until nobody holds it any more."""
+    """Reads what was written to a terminal, until it is closed."""
     while True:
         try:
             piece = os.read(master, 65536)

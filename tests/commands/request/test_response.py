@@ -91,7 +91,7 @@ def test_device_is_written_not_replaced(vathos: Driver, tmp_path: Path) -> None:
 def test_file_that_cannot_be_written(
     vathos: Driver, tmp_path: Path, name: str, reason: str
 ) -> None:
-    """A file that cannot be written is told before the API is asked."""
+    """A file that cannot be written is an error before anything is sent."""
     (tmp_path / "folder").mkdir()
     path = tmp_path / name
     done = vathos("request", "POST", "x", "-o", str(path))
@@ -104,7 +104,7 @@ def test_file_that_cannot_be_written(
 def test_broken_download_leaves_no_half_file(
     vathos: Driver, tmp_path: Path, old: str | None, chunked: bool
 ) -> None:
-    """A download that breaks off ends with 5, and the file is what it was."""
+    """A download that breaks off ends with 5, and leaves the old file unchanged."""
     path = tmp_path / "out"
     if old is not None:
         path.write_text(old)
@@ -120,7 +120,7 @@ def test_broken_download_leaves_no_half_file(
 
 
 def test_body_that_is_too_short_is_noticed_by_ourselves() -> None:
-    """The length is held against the header also where the HTTP library does not."""
+    """The length is checked against the header even if the HTTP library does not."""
     response = requests.Response()
     response.headers["Content-Length"] = "5"
     response.request = requests.Request("GET", "http://127.0.0.1/").prepare()
@@ -136,7 +136,7 @@ def test_body_that_is_too_short_is_noticed_by_ourselves() -> None:
 
 
 def test_refusal_does_not_get_into_the_file(vathos: Driver, tmp_path: Path) -> None:
-    """The page of an error is printed and the file left alone, unless every answer is welcome."""
+    """The body of a refusal is printed and the file unchanged, unless `--no-fail` is given."""
     path = tmp_path / "out"
     path.write_text("old")
     vathos.server.fail("api", Fault.status(404, body="gone"), times=2)
@@ -165,7 +165,7 @@ def test_big_answer_takes_little_memory(server: AuthorizationServer, tmp_path: P
 
 
 def test_reader_that_leaves(server: AuthorizationServer) -> None:
-    """A reader that leaves in the middle of a long body ends the command with 141, silently."""
+    """A reader that closes the pipe ends the command with 141, without a message."""
     running = subprocess.Popen(
         [*PROCESS, "request", f"stream?bytes={BIG}"],
         env={**os.environ, **environment(server)},
@@ -220,7 +220,7 @@ def page(body: str, link: str = "") -> bytes:
 
 
 def test_pages_are_read_to_the_last(vathos: Driver, tmp_path: Path) -> None:
-    """`--paginate` writes all pages, one behind the other, and says how many there were."""
+    """`--paginate` writes all pages one after the other, and says how many there were."""
     done = vathos("request", "items", "--paginate", "-q", "page=2")
     assert (done.status, done.err) == (0, "vathos: 2 pages\n")
     assert [f'"page": {number}}}' in done.out for number in (1, 2, 3)] == [False, True, True]
@@ -267,7 +267,7 @@ def test_links_are_found_as_they_may_be_written(vathos: Driver) -> None:
     ],
 )
 def test_pages_that_are_not_followed(vathos: Driver, link: str, status: Exit, said: str) -> None:
-    """A circle of pages, a page elsewhere and a link to nowhere end the command."""
+    """A loop of pages, a page at another origin and a malformed link end the command."""
     second = page("2;", link.format("http://127.0.0.1:{port}"))
     with api_of(page("1;", "</b>; rel=next"), second) as api:
         done = vathos("request", "a", "--paginate", VATHOS_BASE_URL=api.url)

@@ -75,7 +75,7 @@ class Demo:
             ) as server,
         ):
             parties = tuple(
-                Party(server, username, self._hear, threads=self._threads)
+                Party(server, username, self._event, threads=self._threads)
                 for username in (server.username, None)
             )
             self._introduce(server)
@@ -134,7 +134,7 @@ class Demo:
     def _left(self, share: float) -> float:
         return max(self._started + share * self._seconds - time.monotonic(), 0.0)
 
-    def _hear(self, name: str, event: Event | str) -> None:
+    def _event(self, name: str, event: Event | str) -> None:
         text, kind = in_words(name, event)
         self._tell(text, kind)
 

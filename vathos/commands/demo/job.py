@@ -30,14 +30,14 @@ _TIMEOUT = 10.0
 class Party:
     """One session, and what happened to the calls made through it; `call` is thread-safe.
 
-    It calls `hear` with its name and each event of the session, or the first failure of a kind.
+    It calls `on_event` with its name and each event of the session, or the first failure of a kind.
     """
 
     def __init__(
         self,
         server: AuthorizationServer,
         username: str | None,
-        hear: Callable[[str, Event | str], object],
+        on_event: Callable[[str, Event | str], object],
         *,
         threads: int,
     ) -> None:
@@ -57,7 +57,7 @@ class Party:
         self.calls = 0
         self.longest_call = 0.0
         self.failures: Counter[str] = Counter()
-        self._hear = hear
+        self._on_event = on_event
         self._guard = threading.Lock()  # guards all counts below
         self._ends: list[float] = []
         self._kills: list[float] = []
@@ -77,7 +77,7 @@ class Party:
             self.failures[problem] += 1
             is_first = self.failures[problem] == 1
         if is_first:
-            self._hear(self.name, problem)
+            self._on_event(self.name, problem)
 
     def _problem(self, number: int) -> str | None:
         """Makes a call, and names what is wrong with its answer, if anything is."""
@@ -128,4 +128,4 @@ class Party:
         if isinstance(event, Renewed) and event.expires_at is not None:
             with self._guard:
                 self._ends.append(event.expires_at)
-        self._hear(self.name, event)
+        self._on_event(self.name, event)

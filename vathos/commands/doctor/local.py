@@ -164,8 +164,8 @@ def _store(settings: Settings, url: str) -> Iterator[Check]:
             raise
         yield warning("store", f"tokens are not kept: {error}", install_line("file"))
         return
-    nobody = ClientCredentialsGrant(client_id="doctor", client_secret="none")  # noqa: S106
-    identity = identity_of("vathos:doctor", nobody)
+    grant = ClientCredentialsGrant(client_id="doctor", client_secret="none")  # noqa: S106
+    identity = identity_of("vathos:doctor", grant)
     token = Token.from_response(
         {"access_token": os.urandom(16).hex(), "token_type": "Bearer", "expires_in": 60}, now()
     )

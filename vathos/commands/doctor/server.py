@@ -36,7 +36,7 @@ _DOCUMENT = "/.well-known/openid-configuration"
 
 _MESSAGE = "correct what the message names"
 _FIXES = {
-    Exit.REFUSED: "get valid credentials from whoever runs the server, and put them where the "
+    Exit.REFUSED: "get valid credentials from the server's administrator, and put them where the "
     "settings above come from (vathos login asks for them, and tries them)",
     Exit.UNREACHABLE: "try again later; if the problem persists, see the server's log",
 }

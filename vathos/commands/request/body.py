@@ -78,7 +78,7 @@ class Stream:
 
 
 class _Part:
-    """A file, from where it stands to its end."""
+    """A file, from its present position to its end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
