@@ -1,7 +1,7 @@
-"""The command line: finds the command, and turns what came of it into an exit status.
+"""The command line: parses it, runs the command, and returns an exit status.
 
-Standard output is data, standard error is story. A command is a module with `add_arguments(parser)`
-and `run(options)`, and one line in `COMMANDS`; it is imported only when it was chosen.
+Results go to stdout, messages to stderr. A command is a module (see `vathos.commands`) and one line
+in `COMMANDS`; it is imported only when it is called.
 """
 
 from __future__ import annotations
@@ -16,33 +16,28 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from vathos.exit_codes import CommandError, Exit
+from vathos.exit_codes import CommandError, Exit, status_of
 
 __all__ = ["COMMANDS", "Command", "Parser", "main", "process"]
 
 
 class Command(NamedTuple):
-    """A command.
-
-    Attributes:
-        module: Where it is.
-        summary: What it does, for the list of commands.
-    """
+    """The module of a command, and what it does, for the list of commands."""
 
     module: str
     summary: str
 
 
 COMMANDS = {
-    "token": Command("vathos.commands.token", "print an access token that works now"),
+    "token": Command("vathos.commands.token", "print an access token that has not expired"),
     "request": Command("vathos.commands.request.command", "make one API call with a valid token"),
-    "status": Command("vathos.commands.status", "tell what is known of a token"),
-    "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
-    "logout": Command("vathos.commands.logout", "revoke a token, and forget it"),
-    "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
-    "doctor": Command(
-        "vathos.commands.doctor.command", "find out what is wrong, and how to fix it"
+    "status": Command(
+        "vathos.commands.status", "show a token's state and where settings come from"
     ),
+    "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
+    "logout": Command("vathos.commands.logout", "revoke a token, and delete it"),
+    "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
+    "doctor": Command("vathos.commands.doctor.command", "find out what is wrong and how to fix it"),
     "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),
     "demo": Command("vathos.commands.demo.command", "watch API calls succeed while tokens expire"),
 }
@@ -51,9 +46,9 @@ _WORD = re.compile(r"[a-z][a-z-]{0,19}")
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Writes help as wide as the terminal, found in a quicker way than argparse's own.
+    """Writes help as wide as the terminal; argparse makes one of these for every option.
 
-    A formatter is made for every option, and long before anybody asked for help.
+    Its own way to find the width takes longer, and is needed for help only.
     """
 
     def __init__(self, prog: str, **settings: Any) -> None:
@@ -73,10 +68,7 @@ def _width() -> int:
 class Parser(argparse.ArgumentParser):
     """An argument parser whose messages never repeat what was typed after an unknown option.
 
-    `--client-secret=…` is no option here, but people try it, and messages end up in logs.
-
-    Args:
-        **settings: As `argparse.ArgumentParser` takes them.
+    There is no option `--client-secret=…`, but people try it, and messages end up in logs.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -84,24 +76,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings, formatter_class=_Help, allow_abbrev=False)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Reads the arguments of a command.
-
-        Args:
-            arguments: The arguments.
-
-        Returns:
-            The options.
-
-        Raises:
-            SystemExit: If they make no sense, or help was asked for; both are printed.
-        """
-        # First of all, as argparse would take the value behind an unknown option for something
-        # else, and quote it.
+        """Reads the arguments of a command; ends the process with help or an error message."""
+        # First, as argparse would take the value behind an unknown option for something else, and
+        # quote it.
         for argument in arguments:
             if argument == "--":
                 break
             self._check_option(argument)
-        # Options may stand anywhere; where there is nothing else, once over is enough.
+        # Options may stand anywhere; without other arguments there is a quicker way.
         mixed = bool(self._get_positional_actions())
         parse = self.parse_known_intermixed_args if mixed else self.parse_known_args
         options, rest = parse(arguments)
@@ -124,26 +106,12 @@ class Parser(argparse.ArgumentParser):
             self.error(f"option {name} takes no value")
 
     def error(self, message: str) -> NoReturn:
-        """Prints what is wrong and where help is.
-
-        Args:
-            message: What is wrong.
-
-        Raises:
-            SystemExit: Always.
-        """
+        """Ends the process with a message that says where help is."""
         self.exit(Exit.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command.
-
-    Args:
-        argv: The arguments; those of this process by default.
-
-    Returns:
-        The exit status, see `vathos.exit_codes`.
-    """
+    """Runs a command, by default that of this process; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     _open_streams()
     try:
@@ -156,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _let_go()
+        _drop_broken_streams()
         return Exit.BROKEN_PIPE
     except CommandError as stop:
         print(f"vathos: {stop}", file=sys.stderr)
@@ -164,58 +132,55 @@ def main(argv: Sequence[str] | None = None) -> int:
     except io.UnsupportedOperation:
         print("vathos: standard output is closed", file=sys.stderr)
         return Exit.FAILED
-    except Exception as error:  # noqa: BLE001 - nobody else is left to hear of it
+    except Exception as error:  # noqa: BLE001 - the last place to report it
         return _report(error)
 
 
 def _open_streams() -> None:
-    """Replaces standard streams that whoever started this process has closed.
+    """Replaces standard streams that were closed before this process began.
 
     Python has `None` for them, and `print` takes that for standard output.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
     if sys.stdout is None:
-        # For reading: data must not get lost without a word.
+        # For reading, so that output fails instead of being lost without a message.
         sys.stdout = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _report(error: Exception) -> int:
-    """Tells of an error in one line, and finds its status."""
+    """Reports an error in one line, and returns its status."""
     status = None
     if "vathos.errors" in sys.modules:  # else it cannot be one of ours
-        from vathos.exit_codes import status_of  # noqa: PLC0415 - needs the HTTP library
-
         status = status_of(error)
     if status is not None or isinstance(error, OSError):
-        _let_go()
+        _drop_broken_streams()
         print(f"vathos: {error}", file=sys.stderr)
         return Exit.FAILED if status is None else status
-    # Not its words: nobody has checked that they hold no secret.
+    # Not its message, which may hold a secret.
     frame = _origin(error)
     print(f"vathos: this is a bug: {type(error).__name__} in {frame}", file=sys.stderr)
     return Exit.FAILED
 
 
 def _origin(error: Exception) -> str:
-    """Tells where an error came from: files and lines, innermost first."""
-    import traceback  # noqa: PLC0415 - for a bug only
+    """Returns files and lines of an error, innermost first."""
+    import traceback  # noqa: PLC0415 - only for a bug
 
     frames = reversed(traceback.extract_tb(error.__traceback__))
     return " < ".join(f"{os.path.basename(f.filename)}:{f.lineno}" for f in frames)
 
 
 def process() -> NoReturn:
-    """Runs a command as all that this process does, and ends it.
+    """Runs a command and ends the process, without the interpreter's own clean-up.
 
-    The interpreter is not taken down piece by piece: everything is written by then, and for a
-    command that prints a token that would be an eighth of its time.
+    All is written by then, and the clean-up would be an eighth of the time of `vathos token`.
     """
-    import gc  # noqa: PLC0415 - for a process only
+    import gc  # noqa: PLC0415 - only for a process
 
-    gc.set_threshold(50_000)  # hardly anything is garbage before a short command is over
+    gc.set_threshold(50_000)  # a short command makes hardly any garbage
     status = main()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
@@ -232,12 +197,9 @@ def _run(arguments: list[str]) -> int:
     if command is None:
         if name.startswith("-") and name.strip("-"):
             parser.parse(arguments)  # prints what was asked for, or says what is wrong, and exits
-        parser.error(f"unknown command{_in_words(name)}")
+        parser.error(f"unknown command{_quoted(name)}")
     module = import_module(command.module)
-    parser = Parser(
-        prog=f"vathos {name}",
-        description=module.__doc__,
-    )
+    parser = Parser(prog=f"vathos {name}", description=module.__doc__)
     module.add_arguments(parser)
     return int(module.run(parser.parse(rest)))
 
@@ -251,14 +213,14 @@ def _top() -> Parser:
         prog="vathos",
         usage="vathos COMMAND [option ...]",
         description="A requests session that always has a valid OAuth 2.0 access token.",
-        epilog=f"commands:\n{commands}\n\n`vathos COMMAND --help` tells more about a command.",
+        epilog=f"commands:\n{commands}\n\n`vathos COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
 
 class _Version(argparse.Action):
-    """Prints the version, which is looked up only then."""
+    """Prints the version, which is looked up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from vathos import __version__  # noqa: PLC0415 - see the class
@@ -267,8 +229,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _in_words(name: str) -> str:
-    """Quotes an unknown command, if it is a word and not something that was pasted."""
+def _quoted(name: str) -> str:
+    """Quotes an unknown command if it looks like a word; it might be a pasted secret."""
     if not _WORD.fullmatch(name):
         return ""
     from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
@@ -276,8 +238,8 @@ def _in_words(name: str) -> str:
     return f" {name!r}{did_you_mean(name, COMMANDS)}"
 
 
-def _let_go() -> None:
-    """Points a stream that cannot be written to nowhere, or Python would complain at exit."""
+def _drop_broken_streams() -> None:
+    """Redirects a broken stream to the null device, so that Python does not complain at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import calendar
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driver, environment, process
-from tests.helpers import wait_for
 from vathos.commands import stored_token
 from vathos.exit_codes import Exit
 from vathos.system import files
@@ -157,9 +157,8 @@ def test_min_ttl_renews_earlier(vathos: Driver, home: Path) -> None:
 def test_min_ttl_that_the_server_does_not_give(vathos: Driver) -> None:
     """If new tokens do not live that long, there is none."""
     done = vathos("token", "--min-ttl", "400")
-    assert done.status == Exit.NO_TOKEN
-    assert done.out == ""
-    assert done.err == ("vathos: the server gives tokens of 300 s, less than the 400 s asked for\n")
+    assert (done.status, done.out) == (Exit.NO_TOKEN, "")
+    assert re.findall(r"\d+ s", done.err) == ["300 s", "400 s"]
 
 
 def test_stale_token_does_while_the_server_is_down(vathos: Driver, home: Path) -> None:
@@ -183,15 +182,13 @@ def test_force_renew_gets_another(vathos: Driver) -> None:
 def test_offline_asks_no_server(vathos: Driver, home: Path) -> None:
     """`--offline` takes what works, stale or not, and never asks."""
     none = vathos("token", "--offline")
-    assert none == (Exit.NO_TOKEN, "", "vathos: there is no token in the store\n")
+    assert (none.status, none.out) == (Exit.NO_TOKEN, "")
     vathos("token")
     aged(home, 270)
     assert vathos("token", "--offline").out == f"{vathos.server.issued[0]}\n"
     short = vathos("token", "--offline", "--min-ttl", "60")
-    assert short == (
-        *(Exit.NO_TOKEN, ""),
-        "vathos: there is no token that works long enough in the store\n",
-    )
+    assert (short.status, short.out) == (Exit.NO_TOKEN, "")
+    assert short.err != none.err
     assert vathos.server.count() == 1
 
 
@@ -228,26 +225,53 @@ def test_write_puts_it_in_a_file(vathos: Driver, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".tmp")] == []
 
 
-def test_watch_keeps_the_file_fresh(tmp_path: Path) -> None:
+class Time:
+    """The module `time` with a `sleep` that only makes both clocks later."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._later = 0.0
+
+    def time(self) -> float:
+        """Reads the wall clock."""
+        return time.time() + self._later
+
+    def clock_gettime(self, clock: int) -> float:
+        """Reads the clock that nobody sets."""
+        return time.clock_gettime(clock) + self._later
+
+    def monotonic(self) -> float:
+        """Reads the same, where the system has no such clock."""
+        return time.monotonic() + self._later
+
+    def sleep(self, seconds: float) -> None:
+        """Lets time pass, in which something may happen."""
+        self._later += seconds
+        self._act()
+
+
+def test_watch_keeps_the_file_fresh(
+    vathos: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`--watch` writes each new token, writes again what was removed, and ends with Ctrl-C."""
     path = tmp_path / "token"
-    with AuthorizationServer(access_token_lifetime=2) as server:
-        watcher = subprocess.Popen(
-            [*PROCESS, "token", "--write", str(path), "--watch"],
-            env={**os.environ, **environment(server)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            wait_for(lambda: len(server.issued) >= 3, 15)
+    seen: list[str] = []
+
+    def act() -> None:
+        seen.append(path.read_text().strip())
+        assert path.stat().st_mode & 0o777 == 0o600
+        if len(seen) == 1:
             path.unlink()
-            wait_for(path.exists, 15)
-            assert path.read_text().strip() in server.issued[1:]
-            assert path.stat().st_mode & 0o777 == 0o600
-        finally:
-            watcher.send_signal(2)
-            _, err = watcher.communicate(timeout=10)
-    assert (watcher.returncode, err) == (Exit.INTERRUPTED, "")
+        if len(set(seen)) == 3:
+            raise KeyboardInterrupt
+
+    patched = Time(act)
+    monkeypatch.setattr("vathos.commands.token.time", patched)
+    monkeypatch.setattr("vathos.system.clock.time", patched)
+    done = vathos("token", "--write", str(path), "--watch")
+    assert done == (Exit.INTERRUPTED, "", "")
+    assert seen[0] == seen[1]
+    assert list(dict.fromkeys(seen)) == list(vathos.server.issued)
 
 
 def test_file_that_cannot_be_written(vathos: Driver, tmp_path: Path) -> None:
@@ -291,18 +315,15 @@ def test_usage(vathos: Driver, arguments: list[str], message: str) -> None:
 def test_missing_credentials(vathos: Driver) -> None:
     """What is missing is named with the ways to give it."""
     done = vathos("token", VATHOS_CLIENT_SECRET="")
-    assert done == (
-        Exit.CONFIGURATION,
-        "",
-        "vathos: client_secret is missing: run vathos login, choose a profile (--profile, "
-        "VATHOS_PROFILE), or set the environment variable VATHOS_CLIENT_SECRET\n",
-    )
+    assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+    named = set(re.findall(r"vathos login|--[a-z-]+|VATHOS_[A-Z_]+", done.err))
+    assert named == {"vathos login", "VATHOS_CLIENT_SECRET", "--profile", "VATHOS_PROFILE"}
 
 
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"VATHOS_TOKEN_URL": "ftp://x"}, "token_url (VATHOS_TOKEN_URL) must start with https://"),
+        ({"VATHOS_TOKEN_URL": "ftp://x"}, "VATHOS_TOKEN_URL"),
         ({"VATHOS_PROFILE": "none"}, "there is no profile 'none'"),
         ({"VATHOS_TOKEN_STORE": "cloud:"}, "store must be a TokenStore"),
         ({"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_SECRET_FILE": "/none"}, "cannot be read"),
@@ -338,10 +359,8 @@ def test_unsafe_url(vathos: Driver) -> None:
     """A secret does not go to another machine over plain http."""
     done = vathos("token", "--token-url", "http://auth.example/token")
     assert (done.status, done.out) == (Exit.UNSAFE, "")
-    assert done.err == (
-        "vathos: token_url (--token-url) is plain http to auth.example; use https (http is for "
-        "loopback only)\n"
-    )
+    assert "--token-url" in done.err
+    assert "use https" in done.err
 
 
 def test_unsafe_redirect(vathos: Driver) -> None:
@@ -356,10 +375,8 @@ def test_unsafe_store(vathos: Driver, home: Path) -> None:
     (path,) = entries(home)
     path.chmod(0o644)
     done = vathos("token")
-    assert done == (
-        *(Exit.UNSAFE, ""),
-        f"vathos: {path} is open to other users (mode 0644): chmod 600 {path}\n",
-    )
+    assert (done.status, done.out) == (Exit.UNSAFE, "")
+    assert f"chmod 600 {path}" in done.err
 
 
 def test_unsafe_profile(vathos: Driver, tmp_path: Path) -> None:
@@ -420,14 +437,14 @@ def test_secret_from_standard_input(vathos: Driver) -> None:
     assert done.out == f"{vathos.server.issued[0]}\n"
     empty = vathos("token", "--client-secret-file", "-")
     assert empty.status == Exit.CONFIGURATION
-    assert empty.err == "vathos: standard input brought no client secret\n"
+    assert "client secret" in empty.err
 
 
 def test_prompt_needs_a_terminal(vathos: Driver) -> None:
     """`--prompt` never reads a secret from a pipe."""
     done = vathos("token", "--prompt", VATHOS_CLIENT_SECRET="", stdin="x\n")
     assert done.status == Exit.CONFIGURATION
-    assert done.err == "vathos: there is no terminal to ask for the client secret\n"
+    assert "no terminal" in done.err
 
 
 def test_nothing_tells_a_secret(canaries: AuthorizationServer, home: Path, tmp_path: Path) -> None:
