@@ -1,1 +1,1 @@
-"""`vathos demo`: a job of many API calls that outlives its tokens, to be watched."""
+"""`vathos demo`: API calls that succeed while tokens expire, are revoked, and cannot be renewed."""

@@ -1,1 +1,1 @@
-"""`vathos doctor`: finds what is wrong."""
+"""`vathos doctor`: checks everything that a token needs, and says how to fix what is wrong."""
