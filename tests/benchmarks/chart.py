@@ -1,6 +1,6 @@
 """Draws `docs/guide/performance.svg`: what a call costs against plain `requests`.
 
-The colours follow the reader's choice of light or dark; each bar says its value in figures too.
+Each bar says its value in figures too.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.benchmarks.contenders import BASE, CONTENDERS, OURS
-from tests.house.picture import label
+from tests.house.svg import drawing, label
 
 __all__ = ["chart"]
 
@@ -19,37 +19,21 @@ MOST = 1.5
 
 # Each class with its property, its colour on light paper and its colour on dark paper.
 COLOURS = {
-    ".paper": ("fill", "#ffffff", "#161b22"),
-    "text": ("fill", "#1f2933", "#e6edf3"),
-    ".dim": ("fill", "#616e7c", "#9aa5b1"),
     ".small": ("stroke", "#ffffff", "#161b22"),  # of the paper: a line behind does not disturb
     ".bar0": ("fill", "#2b6cb0", "#6cb6ff"),
     ".bar1": ("fill", "#b7791f", "#e3b341"),
     ".bar2": ("fill", "#2f855a", "#3fb27f"),
     ".line": ("stroke", "#1f2933", "#e6edf3"),
-    ".grid": ("stroke", "#e4e7eb", "#2d333b"),
 }
+RULES = ".small {font-size:10px;stroke-width:3px;paint-order:stroke}"
 
 
 def chart(bars: Mapping[str, Mapping[str, float]]) -> str:
-    """Draws a group of bars for each contender.
-
-    Args:
-        bars: Ratios to plain `requests`, by series and contender.
-
-    Returns:
-        An SVG document.
-    """
+    """Draws the ratios to plain `requests`, a group of bars for each contender."""
     keys = [key for key in CONTENDERS if any(key in series for series in bars.values())]
     group = len(bars) * BAR + GAP
     bottom = TOP + len(keys) * group
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 34:.0f}" '
-        'role="img" aria-labelledby="title told">',
-        '<title id="title">Time of a call against plain requests, shorter is better</title>',
-        f'<desc id="told">{_told(bars, keys)}</desc>',
-        f"<style>{_style()}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{bottom + 34:.0f}" rx="8"/>',
         label(24, 30, "Time of a call, plain requests = 1; shorter is better", "name"),
         *_key(list(bars)),
     ]
@@ -65,7 +49,8 @@ def chart(bars: Mapping[str, Mapping[str, float]]) -> str:
         for place, series in enumerate(bars.values()):
             if key in series:
                 parts += _bar(series[key], top + place * BAR, place)
-    return "\n".join([*parts, "</svg>", ""])
+    title, size = "Time of a call against plain requests, shorter is better", (WIDTH, bottom + 34)
+    return drawing(size, title, _told(bars, keys), parts, rules=RULES, colours=COLOURS)
 
 
 def _x(ratio: float) -> float:
@@ -102,18 +87,4 @@ def _told(bars: Mapping[str, Mapping[str, float]], keys: Sequence[str]) -> str:
         f"{name}: "
         + ", ".join(f"{_plain(key)} {series[key]:.2f}" for key in others if key in series)
         for name, series in bars.items()
-    )
-
-
-def _style() -> str:
-    """Writes the style sheet; without custom properties, which some viewers do not know."""
-    fonts = "system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
-    light, dark = (
-        "".join(f"{name} {{{each[0]}:{each[which]}}}" for name, each in COLOURS.items())
-        for which in (1, 2)
-    )
-    return (
-        f"text {{font:13px {fonts}}}.key {{font-size:12px}}.name {{font-weight:600}}"
-        ".small {font-size:10px;stroke-width:3px;paint-order:stroke}"
-        f"{light}@media (prefers-color-scheme: dark) {{{dark}}}"
     )

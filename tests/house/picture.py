@@ -1,7 +1,6 @@
 """Draws `docs/guide/renewal.svg` from a run of the demo: `python -m tests.house.picture`.
 
-What is drawn is what the server recorded and what the sessions told: nothing is made up. The
-colours follow the reader's choice of light or dark.
+What is drawn is what the server recorded and what the sessions reported.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.house.svg import drawing, label
 from vathos.commands.demo.command import Demo
 from vathos.commands.demo.incidents import Stage
 from vathos.commands.demo.job import LIFETIME
@@ -27,18 +27,13 @@ END = SECONDS + 0.6
 WIDTH, LEFT, RIGHT = 960, 24, 24
 BAND, ROW, GAP = 138.0, 15.0, 3.0
 
-# Each class with its property, its colour on light paper and its colour on dark paper.
 COLOURS = {
-    ".paper": ("fill", "#ffffff", "#161b22"),
-    "text": ("fill", "#1f2933", "#e6edf3"),
-    ".dim": ("fill", "#616e7c", "#9aa5b1"),
     ".word": ("fill", "#c53030", "#ff7b72"),
     ".small": ("fill", "#ffffff", "#0d1117"),
     ".fresh": ("fill", "#2f855a", "#3fb27f"),
     ".stale": ("fill", "#d69e2e", "#e3b341"),
     ".fail": ("fill", "#c53030", "#ff7b72"),
     ".down": ("fill", "#fed7d7", "#4b2225"),
-    ".grid": ("stroke", "#e4e7eb", "#2d333b"),
     ".call": ("stroke", "#2b6cb0", "#6cb6ff"),
     ".dead": ("stroke", "#c53030", "#ff7b72"),
     ".no": ("stroke", "#c53030", "#ff7b72"),
@@ -46,22 +41,14 @@ COLOURS = {
 }
 
 
-def style(dark: bool = False) -> str:
-    """Writes the style sheet; without custom properties, which some viewers do not know."""
-    rules = [f"{name} {{{each[0]}:{each[2 if dark else 1]}}}" for name, each in COLOURS.items()]
-    sheet = "".join(rules)
-    if dark:
-        return f"@media (prefers-color-scheme: dark) {{{sheet}}}"
-    fonts = "system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
-    return (
-        f"text {{font:13px {fonts}}}.key {{font-size:12px}}.small {{font-size:11px}}"
-        ".name {font-weight:600}.dead {fill:none;stroke-dasharray:2 2}.call {stroke-opacity:.7}"
-        f".no {{stroke-width:2}}.blow {{stroke-width:1.5}}{sheet}"
-    )
+RULES = (
+    ".small {font-size:11px}.dead {fill:none;stroke-dasharray:2 2}.call {stroke-opacity:.7}"
+    ".no {stroke-width:2}.blow {stroke-width:1.5}"
+)
 
 
 class Life(NamedTuple):
-    """An access token: when it was bought, when it would end, and by which grant it came."""
+    """An access token: when it was issued, when it would expire, and by which grant it came."""
 
     start: float
     end: float
@@ -113,14 +100,7 @@ class Filmed(Demo):
 
 
 def stories(film: Filmed) -> list[Story]:
-    """Sorts what was filmed by identity.
-
-    Args:
-        film: The demo, run.
-
-    Returns:
-        The person's story and the service account's.
-    """
+    """Sorts what was filmed by identity: the person's story, then the service account's."""
     found: dict[str, Story] = {}
     for at, name, event in film.heard:
         story = found.setdefault(name, Story(name))
@@ -146,12 +126,6 @@ def stories(film: Filmed) -> list[Story]:
 def x(at: float) -> float:
     """Tells where a moment is, in pixels."""
     return LEFT + min(at, END) / END * (WIDTH - LEFT - RIGHT)
-
-
-def label(left: float, top: float, words: str, kind: str = "", anchor: str = "start") -> str:
-    """Writes words."""
-    named = f' class="{kind}"' if kind else ""
-    return f'<text x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}"{named}>{words}</text>'
 
 
 def box(start: float, end: float, top: float, height: float, kind: str, note: str = "") -> str:
@@ -256,40 +230,29 @@ def key(top: float) -> list[str]:
 
 
 def picture(film: Filmed) -> str:
-    """Draws everything.
-
-    Args:
-        film: The demo, run.
-
-    Returns:
-        An SVG document.
-    """
+    """Draws everything, as an SVG document."""
     top, bottom = 62.0, 62.0 + 2 * BAND
     person, service = stories(film)
     seconds = range(int(SECONDS) + 1)
-    height = bottom + 62
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img">',
-        "<title>Tokens, renewals, faults and calls of a run of the demo</title>",
-        f"<style>{style()}{style(dark=True)}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{height:.0f}" rx="8"/>',
         *incidents(film, 34, top + BAND - 28, bottom),
         strokes([float(at) for at in seconds], 34, bottom - 34, "grid"),
         *band(person, top, f"{person.name}: password grant"),
         *band(service, top + BAND, f"{service.name}: client credentials"),
         *(label(x(at), bottom + 16, f"{at} s", "key dim", "middle") for at in seconds),
         *key(bottom + 44),
-        "</svg>",
     ]
-    return "\n".join(part for part in parts if part) + "\n"
+    title = "Tokens, renewals, faults and calls of a run of the demo"
+    told = "; ".join(
+        f"{story.name}: {len(story.lives)} tokens, {len(story.calls)} calls, "
+        f"{len(story.replays)} retried after a 401, {len(story.failures)} failed renewals"
+        for story in (person, service)
+    )
+    return drawing((WIDTH, bottom + 62), title, told, parts, rules=RULES, colours=COLOURS)
 
 
 def main() -> int:
-    """Runs the demo and draws it.
-
-    Returns:
-        0; 1 if a call of the demo failed.
-    """
+    """Runs the demo and draws it; returns 1 if a call of the demo failed."""
     film = Filmed()
     report = film.run()
     TARGET.write_text(picture(film), encoding="utf-8")
