@@ -1,7 +1,6 @@
 """Gets bearer tokens for the Vathos API, one function for each kind of account.
 
-Both answer from this process's store while the token is good, so they may be called before every
-request.
+Both return the cached token and renew it when needed, so call them before every request.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def get_client_token(
 ) -> str:
     """Gets a user token.
 
-    It uses the password grant (RFC 6749 §4.3), and the refresh token where the server gave one.
+    It uses the password grant (RFC 6749 §4.3), and the refresh token if the server gave one.
 
     Args:
         client_id: Client identifier.
@@ -41,14 +40,13 @@ def get_client_token(
         password: Password.
         token_url: Keyword only. URL of the token endpoint; `VATHOS_TOKEN_URL`, else that of the
             Vathos service.
-        scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
-        audience: Keyword only. Audience to ask for, where the server wants it.
+        scope: Keyword only. Scope to request, as text or as names; by default the server decides.
+        audience: Keyword only. Audience to request, if the server needs one.
         store: Keyword only. Where the token is kept, a store or its URL; by default
             `VATHOS_TOKEN_STORE`, else this process's memory.
-        timeout: Keyword only. Seconds to wait at most; 30 by default.
+        timeout: Keyword only. Longest wait for a token, in seconds; 30 by default.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
-        profile: Keyword only. Name of a profile in the configuration file, for all that is not
-            given here.
+        profile: Keyword only. Profile of the configuration file, for values not passed here.
 
     Returns:
         The bearer token to pass in the authorization header.
@@ -90,14 +88,13 @@ def get_service_account_token(
         client_secret: Client secret.
         token_url: Keyword only. URL of the token endpoint; `VATHOS_TOKEN_URL`, else that of the
             Vathos service.
-        scope: Keyword only. Scope to ask for, text or names; the server's default if left out.
-        audience: Keyword only. Audience to ask for, where the server wants it.
+        scope: Keyword only. Scope to request, as text or as names; by default the server decides.
+        audience: Keyword only. Audience to request, if the server needs one.
         store: Keyword only. Where the token is kept, a store or its URL; by default
             `VATHOS_TOKEN_STORE`, else this process's memory.
-        timeout: Keyword only. Seconds to wait at most; 30 by default.
+        timeout: Keyword only. Longest wait for a token, in seconds; 30 by default.
         verify: Keyword only. Whether, or by which CA bundle, the TLS certificate is verified.
-        profile: Keyword only. Name of a profile in the configuration file, for all that is not
-            given here.
+        profile: Keyword only. Profile of the configuration file, for values not passed here.
 
     Returns:
         The bearer token to pass in the authorization header.
