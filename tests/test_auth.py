@@ -66,18 +66,18 @@ def test_second_401_is_handed_back(
 
 
 @pytest.mark.fault(18)
-def test_refusals_for_ever_cost_one_renewal_per_growing_pause(
+def test_refusals_for_ever_cost_one_renewal_per_backoff(
     vathos_server: AuthorizationServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a renewal that did not help, the next is forced no sooner than the pause allows."""
+    """After a renewal that did not help, the next is forced after the backoff only."""
     clock = FakeClock()
     session = VathosSession(**vathos_server.service_account, clock=clock, store=MemoryStore())
     session.get("x")
     vathos_server.api.refuse_all = True
     counts = []
     with caplog.at_level(logging.WARNING, "vathos"):
-        for pause in (0, 4.9, 0.2, 5, 4.9, 0.2):
-            clock.advance(pause)
+        for seconds in (0, 4.9, 0.2, 5, 4.9, 0.2):
+            clock.advance(seconds)
             for _ in range(5):
                 assert session.get("x").status_code == 401
             counts.append(vathos_server.count() - 1)
@@ -145,7 +145,7 @@ def test_failed_renewal_hands_the_401_back_with_a_log_line(
     session: VathosSession,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """When no other token is to be had, the API's own answer reaches the caller."""
+    """If there is no other token, the caller gets the API's own answer."""
     vathos_server.revoke_access_tokens()
     vathos_server.fail("token", Fault.status(400), times=None)
     with caplog.at_level(logging.WARNING, "vathos"):

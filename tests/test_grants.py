@@ -286,7 +286,7 @@ def test_form_of_a_refresh(canary: Canary) -> None:
 
 
 def test_refresh_shows_the_original_client(canary: Canary) -> None:
-    """The client that bought the token is the one that refreshes it."""
+    """The client that obtained the token is the one that refreshes it."""
     grant = RefreshGrant(original=person(), refresh_token="rt")
     assert grant.client_id == "app"
     assert reveal(grant.client_secret) == canary.client_secret
@@ -339,7 +339,7 @@ def test_grant_shows_no_secret(grant: Grant | RefreshGrant) -> None:
     ],
 )
 def test_grant_lists_every_secret(grant: Grant | RefreshGrant, secrets: list[str]) -> None:
-    """All that takes part in buying the token is listed, so that it can be blotted out."""
+    """All secrets that are sent are listed, so that they can be blotted out."""
     assert [secret.reveal() for secret in grant.secrets] == secrets
 
 

@@ -30,13 +30,13 @@ def session(vathos_server: AuthorizationServer) -> VathosSession:
 def test_service_account_uses_client_credentials(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
-    """Without a user name, the client credentials grant buys the token."""
+    """Without a user name, the client credentials grant obtains the token."""
     assert session.get("products").json()["token_number"] == 1
     assert vathos_server.count("client_credentials") == vathos_server.count() == 1
 
 
 def test_person_uses_password(vathos_server: AuthorizationServer) -> None:
-    """With user name and password, the password grant buys the token."""
+    """With user name and password, the password grant obtains the token."""
     session = VathosSession(**vathos_server.person, store=MemoryStore())
     assert session.get("products").json()["username"] == vathos_server.username
     assert vathos_server.count("password") == vathos_server.count() == 1
@@ -55,7 +55,7 @@ def test_everything_may_come_from_the_environment(
 def test_nothing_is_fetched_before_the_first_request(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
-    """Building a session asks nobody."""
+    """Building a session sends no request."""
     assert not session.authorized
     assert session.token == {}
     assert vathos_server.count() == 0
@@ -241,7 +241,7 @@ def test_callers_headers_are_not_written_to(session: VathosSession) -> None:
 
 
 def test_explicit_auth_wins(vathos_server: AuthorizationServer, session: VathosSession) -> None:
-    """An `auth=` of a single request replaces the token, and no token is bought for it."""
+    """An `auth=` of a single request replaces the token, and no token is obtained for it."""
     response = session.get("x", auth=("ada", "pw"))
     assert response.request.headers["Authorization"].startswith("Basic ")
     prepared = session.prepare_request(
@@ -254,7 +254,7 @@ def test_explicit_auth_wins(vathos_server: AuthorizationServer, session: VathosS
 def test_session_auth_set_by_the_user_wins(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
-    """Who sets `session.auth` gets what he set."""
+    """A `session.auth` of the user is used instead of the token."""
     session.auth = ("ada", "pw")
     assert session.get("x").request.headers["Authorization"].startswith("Basic ")
     assert vathos_server.count() == 0
@@ -386,7 +386,7 @@ def test_fetch_token_refuses_arguments_it_would_ignore(session: VathosSession) -
         session.refresh_token("https://elsewhere.invalid/token")
 
 
-def test_token_bought_elsewhere_can_be_handed_over(vathos_server: AuthorizationServer) -> None:
+def test_token_obtained_elsewhere_can_be_handed_over(vathos_server: AuthorizationServer) -> None:
     """`token=` and the `token` attribute take a token dictionary; `{}` forgets it."""
     first = VathosSession(**vathos_server.service_account, store=MemoryStore())
     token = first.fetch_token()
@@ -398,7 +398,7 @@ def test_token_bought_elsewhere_can_be_handed_over(vathos_server: AuthorizationS
         second.token = {"expires_in": 5}
 
 
-def test_token_updater_hears_of_each_renewal(vathos_server: AuthorizationServer) -> None:
+def test_token_updater_is_called_after_each_renewal(vathos_server: AuthorizationServer) -> None:
     """`token_updater` gets the new token, and its failure breaks nothing."""
     seen: list[dict[str, Any]] = []
     session = VathosSession(

@@ -186,7 +186,7 @@ def test_lifetime_is_a_positive_finite_number(value: object, lifetime: float | N
 @example(5e-324)
 @example(sys.float_info.max)
 def test_any_lifetime_is_known_or_not_but_never_a_crash(value: object) -> None:
-    """Whatever JSON value stands there, the token ends at a finite moment not past, or is open."""
+    """Whatever JSON value is there, the token ends at a finite moment not past, or is open."""
     token = read(expires_in=value, refresh_expires_in=value, refresh_token="rt")
     for moment in (token.expires_at, token.refresh_expires_at):
         assert moment is None or AT.wall <= moment < math.inf
@@ -367,7 +367,7 @@ def test_token_from_elsewhere_goes_by_the_wall_clock(clock: FakeClock) -> None:
 
 
 def test_refresh_token_is_worth_a_try_until_it_ends(clock: FakeClock) -> None:
-    """A refresh token may be presented until the moment it is known to end."""
+    """A refresh token may be sent until the moment it is known to end."""
     token = Token.from_response(
         {"access_token": "at", "refresh_token": "rt", "refresh_expires_in": 1800}, clock()
     )
@@ -439,7 +439,7 @@ def test_unknown_ends_stay_unknown(clock: FakeClock) -> None:
 
 
 def test_own_token_is_tied_already(clock: FakeClock) -> None:
-    """A token that was bought here stays as it is."""
+    """A token that was obtained here stays as it is."""
     token = Token.from_response({"access_token": "at", "expires_in": 60}, clock())
     assert token.anchored(clock.advance(7)) is token
 

@@ -155,7 +155,7 @@ def detach(request: requests.PreparedRequest) -> None:
 
 @dataclass(slots=True, repr=False, eq=False)  # not frozen: that costs each request half a µs
 class _Replay:
-    """Response hook of one attachment: knows which token went out."""
+    """Response hook of one attachment: knows which token was sent."""
 
     auth: BearerAuth
     token: Token
@@ -173,7 +173,8 @@ class _Replay:
         request = response.request.copy()
         if not _rewound(request):
             log.info(
-                "401 handed back: the body cannot be sent again; the next call has a new token"
+                "401 returned to the caller: the body cannot be sent again; "
+                "the next call has a new token"
             )
             return response
         return self._resend(response, request, other, kwargs)
@@ -188,12 +189,12 @@ class _Replay:
         try:
             token = source.token()
             if token.access_token == self.token.access_token:
-                if (pause := process.rejections.left(source.name, self.auth.clock())) > 0:
-                    log.info("401 handed back: no renewal for another %.0f s", pause)
+                if (wait := process.rejections.left(source.name, self.auth.clock())) > 0:
+                    log.info("401 returned to the caller: no renewal for another %.0f s", wait)
                     return None
                 token = source.token(rejected=self.token)
         except VathosError as error:
-            log.warning("401 handed back: no other token to be had: %s", error)
+            log.warning("401 returned to the caller: no other token: %s", error)
             return None
         return None if token.access_token == self.token.access_token else token
 
@@ -204,7 +205,7 @@ class _Replay:
         token: Token,
         kwargs: dict[str, Any],
     ) -> requests.Response:
-        """Sends the request again past the session's hooks, so that it happens only once."""
+        """Sends the request again without the session's hooks, so that it happens only once."""
         name, clock = self.auth.source.name, self.auth.clock
         _drain(response)
         _attach(request, token)
@@ -217,16 +218,16 @@ class _Replay:
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
         if replayed.status_code == _UNAUTHORIZED:
-            if pause := process.rejections.start(name, clock()):
+            if wait := process.rejections.start(name, clock()):
                 log.warning(
-                    "the API refuses a new token too (HTTP 401); likely it is meant for another "
+                    "the API refuses a new token too (HTTP 401); perhaps it is for another "
                     "audience or lacks a scope, or the API trusts another realm; "
-                    "no renewal is forced by a 401 for %.0f s",
-                    pause,
+                    "no 401 forces a renewal for %.0f s",
+                    wait,
                 )
         else:
             process.rejections.reset(name)
-            log.debug("401 answered by a replay with another token")
+            log.debug("401: the retry with another token was accepted")
         self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed
 
@@ -248,7 +249,7 @@ def _require_secure(origin: Origin) -> None:
 
 
 def _rewound(request: requests.PreparedRequest) -> bool:
-    """Puts the body back to its start; `False` if it cannot be sent again whole."""
+    """Rewinds the body; `False` if it cannot be sent again as a whole."""
     if request.body is None or isinstance(request.body, str | bytes | bytearray):
         return True
     if not isinstance(request._body_position, int):  # noqa: SLF001 - where requests keeps it
@@ -266,7 +267,7 @@ def _rewound(request: requests.PreparedRequest) -> bool:
 
 
 def _drain(response: requests.Response) -> None:
-    """Reads the refused answer, so that its connection can serve the replay."""
+    """Reads the refused answer to its end, so that the retry can use its connection."""
     try:
         response.content  # noqa: B018 - reading is what it does
     except (requests.RequestException, RuntimeError, OSError):

@@ -66,7 +66,7 @@ def test_endpoint_may_be_logged() -> None:
 def test_functions_take_the_issuer_from_the_environment(
     vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`VATHOS_ISSUER` stands for the token URL."""
+    """`VATHOS_ISSUER` is used instead of the token URL."""
     monkeypatch.setenv("VATHOS_ISSUER", vathos_server.issuer)
     token = get_service_account_token(vathos_server.client_id, vathos_server.client_secret)
     assert vathos_server.number(token) == 1

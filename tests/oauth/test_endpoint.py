@@ -564,7 +564,7 @@ def test_long_or_quoted_echo_in_the_token_type_is_blotted_out(secret: str) -> No
 def exchanged(
     grant: Grant | RefreshGrant, *, body: object = None, **settings: Any
 ) -> tuple[Token, Request]:
-    """Presents a grant to a real server and returns the token and what the server saw."""
+    """Sends a token request to a real server; returns the token and what the server saw."""
     seen: list[Request] = []
     reply = json.dumps(body or {"access_token": CANARY.access_token, "expires_in": 60}).encode()
 
@@ -704,7 +704,7 @@ def test_own_frames_show_no_secret(behaviour: Any, method: str) -> None:
 
 
 def test_no_answer_over_the_wire() -> None:
-    """Nobody there: the error tells no secret, nor do its causes."""
+    """Nothing listens there: the error shows no secret, nor do its causes."""
     with closed_port() as port, pytest.raises(TokenRequestError) as caught:
         TokenEndpoint(f"http://127.0.0.1:{port}/token").request(REFRESH, PATIENCE)
     assert caught.value.__cause__ is not None

@@ -369,7 +369,7 @@ class NoThread(threading.Thread):
 
 
 def test_without_a_thread_the_caller_does_it_himself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread is to be had, the exchange still takes place, or fails as it would."""
+    """Without a new thread, the exchange still takes place, or fails as it would."""
     with Wire(answering(b"done")) as wire, closed_port() as port:
         monkeypatch.setattr(threads, "threading", SimpleNamespace(Thread=NoThread))
         assert send(wire.url()).body == b"done"
@@ -393,7 +393,7 @@ def test_answer_in_time_leaves_nothing_open() -> None:
 
 
 def test_closed_port_is_named() -> None:
-    """Nobody listens: the message says so and asks for the server and the URL."""
+    """Nothing listens there: the message says so and asks for the server and the URL."""
     with closed_port() as port:
         error = failing(f"http://127.0.0.1:{port}/token")
     assert type(error) is TokenRequestError

@@ -45,7 +45,7 @@ class SessionLink(Transport):
 
 
 def _linked(name: str, docstring: str) -> Any:
-    """Makes an attribute of the session that lies in its link."""
+    """Makes an attribute of the session that is kept in its link."""
 
     def write(session: SourcedSession, value: Any) -> None:
         setattr(session._link, name, value)  # noqa: SLF001 - a part of this class

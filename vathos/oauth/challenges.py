@@ -1,4 +1,4 @@
-"""Reads `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3); short, as one thought of its own."""
+"""Reads the `WWW-Authenticate` header (RFC 9110 §11.6.1), which is a short task of its own."""
 
 from __future__ import annotations
 

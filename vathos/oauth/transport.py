@@ -1,4 +1,4 @@
-"""How servers are reached, without netrc; short, as the session class must import little."""
+"""How servers are reached, and never with netrc; short, as the session class imports little."""
 
 from __future__ import annotations
 

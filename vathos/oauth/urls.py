@@ -1,7 +1,7 @@
-"""URLs: origins, loopback, and where a token may travel.
+"""URLs: origins, loopback addresses, where a token may be sent, and the paths of realms.
 
-URLs are parsed once, by the same parser that `requests` connects with, and compared as values;
-nothing here compares URLs as text.
+URLs are parsed by the same parser that `requests` connects with, and compared as values, never as
+text.
 """
 
 from __future__ import annotations
