@@ -139,10 +139,7 @@ def _counted(scale: Scale, keys: Sequence[str], variables: int) -> dict[str, flo
 def time_calls(bed: dict[str, Any], keys: Sequence[str], calls: int, rounds: int) -> Any:
     """Times the calls of some contenders in turns; returns seconds for each call, by contender."""
     contenders = {key: _ready(key, Bed(**bed)) for key in keys}
-    turns = {
-        key: partial(calls_per_turn, each.call, max(1, round(calls * CONTENDERS[key].share)))
-        for key, each in contenders.items()
-    }
+    turns = {key: partial(calls_per_turn, each.call, calls) for key, each in contenders.items()}
     figures = in_turns(turns, rounds)
     for contender in contenders.values():
         contender.close()

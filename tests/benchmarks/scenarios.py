@@ -119,8 +119,7 @@ def processes(scale: Scale, keys: Sequence[str]) -> Result:
         "Many processes without a token",
         [
             f"{scale.processes} processes make their first call at the same moment.",
-            "Where a library can share tokens between processes, it does: "
-            f"{CONTENDERS[OURS].title} and requests_auth can, by files.",
+            f"Only {CONTENDERS[OURS].title} can share tokens between processes; here by files.",
         ],
         by_contender(["token requests", "failed calls"], cells, keys),
         reasons("processes", keys),

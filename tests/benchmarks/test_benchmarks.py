@@ -65,7 +65,7 @@ def test_contender_calls_with_a_token(key: str, null: bool) -> None:
         contender = load(key, Bed(server.token_url, server.api_url, null=null))
         assert [contender.call(), contender.call()] == [200, 200]
         contender.close()
-        bought = {BASE: 0, "httpx": 0, "naive": 2}.get(key, 1)
+        bought = {BASE: 0, "httpx": 0}.get(key, 1)
         assert server.token_requests() == bought
 
 
@@ -161,7 +161,7 @@ def test_page_holds_what_was_measured(tmp_path: Path) -> None:
     """The pages have each section, targets, command and reasons; the chart is XML."""
     from tests.benchmarks.chart import chart  # noqa: PLC0415
 
-    bars = {"over loopback": {BASE: 1.0, OURS: 0.5, "naive": 7.25}}
+    bars = {"over loopback": {BASE: 1.0, OURS: 0.5, "httpx": 7.25}}
     result = Result(
         "Something",
         ["It was measured."],
@@ -187,7 +187,7 @@ def test_page_holds_what_was_measured(tmp_path: Path) -> None:
 
 def test_findings_compare_with_the_others() -> None:
     """A finding counts those who did worse, and is left out where nothing was measured."""
-    figures = {f"outage {OURS}": 0.0, "outage naive": 2.0, "outage google": 0.0}
+    figures = {f"outage {OURS}": 0.0, "outage oauth2session": 2.0, "outage google": 0.0}
     (found,) = findings(figures)
     others = sum(f"outage {key}" in figures for key in CONTENDERS) - 1
     assert f"0 calls of `VathosSession` fail; calls fail with 1 of the {others} other ways" in found

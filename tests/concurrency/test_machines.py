@@ -160,6 +160,7 @@ def fleet_of_workers(
             "sessions": workers // processes,
             "own_stores": True,
             "token_only": True,
+            "patience": PATIENCE,
             "seconds": lifetimes * lifetime,
             "pause": lifetime / 10,
             "policy": policy,

@@ -26,7 +26,6 @@ class Entry(NamedTuple):
         packages: The distributions whose versions matter.
         imports: The statement that a program which uses it begins with.
         cannot: Why it takes no part in a benchmark, by the name of the benchmark.
-        share: What part of the calls it makes, because it is slow.
     """
 
     title: str
@@ -34,7 +33,6 @@ class Entry(NamedTuple):
     packages: tuple[str, ...]
     imports: str
     cannot: Mapping[str, str] = {}
-    share: float = 1.0
 
 
 BASE, OURS = "plain", "vathos"
@@ -77,12 +75,6 @@ CONTENDERS: dict[str, Entry] = {
         ("authlib",),
         "from authlib.integrations.requests_client import OAuth2Session",
     ),
-    "authlib_httpx": Entry(
-        "Authlib on `httpx2`",
-        "Its `OAuth2Client` with the same settings; Authlib has moved from `httpx` to `httpx2`.",
-        ("authlib", "httpx2"),
-        "from authlib.integrations.httpx_client import OAuth2Client",
-    ),
     "google": Entry(
         "google-auth",
         "`AuthorizedSession` with credentials of its own class, `with_non_blocking_refresh()` on; "
@@ -90,33 +82,12 @@ CONTENDERS: dict[str, Entry] = {
         ("google-auth",),
         "from google.auth.transport.requests import AuthorizedSession",
     ),
-    "oauth2client": Entry(
-        "requests-oauth2client",
-        "`OAuth2ClientCredentialsAuth` as the `auth` of a `requests.Session`; `leeway` set.",
-        ("requests-oauth2client",),
-        "from requests_oauth2client import OAuth2Client",
-    ),
-    "requests_auth": Entry(
-        "requests_auth",
-        "`OAuth2ClientCredentials` as the `auth` of a `requests.Session`; `early_expiry` set, for "
-        "the processes a `JsonTokenFileCache`.",
-        ("requests-auth",),
-        "from requests_auth import OAuth2ClientCredentials",
-    ),
     "httpx": Entry(
         "plain `httpx`",
         "`httpx.Client`, `Authorization` set once among the client's headers.",
         ("httpx",),
         "import httpx",
         _STATIC | _HEADER_IS_SET_ONCE,
-    ),
-    "naive": Entry(
-        "a token before each call",
-        "`requests.Session`; a token request on its kept-alive connection before every call.",
-        ("requests",),
-        "import requests",
-        {"attach": "there is no token that is kept"},
-        share=0.2,
     ),
 }
 

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import httpx
 
 from tests.benchmarks.contenders.base import TIMEOUT, Bed, Contender
 
 
-def transport(library: Any, bed: Bed) -> Any:
-    """Makes a transport.
+class Null(httpx.HTTPTransport):
+    """Answers the API without a network: 200, or 401 if there is no token."""
 
-    Args:
-        library: `httpx` or `httpx2`.
-        bed: Says whether the API is answered without a network.
+    def __init__(self, bed: Bed) -> None:
+        super().__init__()
+        self._url = bed.api_url
 
-    Returns:
-        The transport; `None` for the library's own.
-    """
-    if not bed.null:
-        return None
-
-    class Null(library.HTTPTransport):  # type: ignore[misc]  # which library is known only here
-        def handle_request(self, request: Any) -> Any:
-            if request.url != bed.api_url:
-                return super().handle_request(request)
-            return library.Response(200 if "Authorization" in request.headers else 401, content=b"")
-
-    return Null()
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers a request."""
+        if request.url != self._url:
+            return super().handle_request(request)
+        return httpx.Response(200 if "Authorization" in request.headers else 401, content=b"")
 
 
 class Httpx(Contender):
     """A client with a static header."""
 
     def __init__(self, bed: Bed) -> None:
-        import httpx  # noqa: PLC0415 - `transport` above is there without it
-
         self._url = bed.api_url
         self._client = httpx.Client(
             headers={"Authorization": "Bearer static-token"},
             timeout=TIMEOUT,
-            transport=transport(httpx, bed),
+            transport=Null(bed) if bed.null else None,
         )
 
     def call(self) -> int:
