@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.models import PreparedRequest
 
-from vathos.oauth.urls import Origin, is_absolute, join, origin_of
+from vathos.oauth.urls import Origin, is_absolute, join, origin_of, other_realm_path, realm_hint
 
 
 @pytest.mark.parametrize(
@@ -199,3 +199,21 @@ def test_join_never_leaves_the_origin(base: str, path: str) -> None:
     request = PreparedRequest()
     request.prepare_url(joined, None)
     assert origin_of(str(request.url)) == origin_of(base)
+
+
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("https://as.example/realms/r/x", "https://as.example/auth/realms/r/x"),
+        ("https://as.example:8443/auth/realms/r", "https://as.example:8443/realms/r"),
+        ("https://as.example/oauth/token", None),
+        ("https://as.example/auth/token", None),
+    ],
+)
+def test_realm_has_one_other_path(url: str, other: str | None) -> None:
+    """Keycloak's paths begin with `/auth` or do not; other servers have no such second path."""
+    assert other_realm_path(url) == other
+    assert bool(realm_hint(url)) == (other is not None)
+    if other is not None:
+        assert other_realm_path(other) == url
+        assert realm_hint(other) != realm_hint(url)
