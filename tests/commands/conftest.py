@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.canaries import CANARY
 from tests.commands.driving import Driver
 from vathos.oauth import discovery
 from vathos.stores import urls
-from vathos.testing import AuthorizationServer
+from vathos.testing import AuthorizationServer, Client, User
 
 
 @pytest.fixture
@@ -27,6 +28,27 @@ def server() -> Iterator[AuthorizationServer]:
 def vathos(capsys: pytest.CaptureFixture[str], server: AuthorizationServer) -> Driver:
     """Runs commands in this process, with the server's service account in the environment."""
     return Driver(capsys, server)
+
+
+@pytest.fixture
+def alone(vathos: Driver) -> Driver:
+    """Runs commands without variables, so that profiles give all settings."""
+    vathos.environ = {}
+    return vathos
+
+
+@pytest.fixture
+def canaries() -> Iterator[AuthorizationServer]:
+    """A server whose secrets are canaries."""
+    clients, users = [Client("robot", CANARY.client_secret)], [User("ada", CANARY.password)]
+    with AuthorizationServer(clients=clients, users=users) as server:
+        yield server
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Where the user's configuration file is, or would be."""
+    return tmp_path / ".config" / "vathos" / "config.toml"
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
@@ -14,7 +16,17 @@ import pytest
 from vathos.cli import main
 from vathos.testing import AuthorizationServer
 
-__all__ = ["PROCESS", "Driven", "Driver", "environment", "process"]
+__all__ = [
+    "PROCESS",
+    "Driven",
+    "Driver",
+    "age",
+    "entries",
+    "environment",
+    "process",
+    "profile",
+    "written",
+]
 
 PROCESS = [sys.executable, "-c", "from vathos.cli import process; process()"]
 """What the script `vathos` does."""
@@ -68,3 +80,35 @@ def process(*arguments: str, environ: dict[str, str], stdin: str = "") -> Driven
         check=False,
     )
     return Driven(done.returncode, done.stdout, done.stderr)
+
+
+def entries(home: Path) -> list[Path]:
+    """Lists the entries of the default store."""
+    return sorted((home / ".local" / "state" / "vathos").glob("*.json"))
+
+
+def age(home: Path, seconds: float) -> None:
+    """Makes the kept token older, as time does."""
+    (path,) = entries(home)
+    entry = json.loads(path.read_text())
+    for name in ("issued_at", "expires_at"):
+        entry[name] -= seconds
+    path.write_text(json.dumps(entry))
+
+
+def profile(server: AuthorizationServer, name: str, **lines: str) -> str:
+    """Writes the profile of a server's service account, as text."""
+    values = {
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "token_url": server.token_url,
+        **lines,
+    }
+    return "\n".join([f"[profile.{name}]", *(f'{k} = "{v}"' for k, v in values.items()), "\n"])
+
+
+def written(path: Path, text: str) -> None:
+    """Writes a configuration file for its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o600)

@@ -16,34 +16,20 @@ import keyring
 import pytest
 
 from tests.canaries import CANARY
-from tests.commands.driving import PROCESS, Driver, environment, process
+from tests.commands.driving import PROCESS, Driver, environment, process, written
 from tests.commands.terminal import Terminal
 from tests.helpers import wait_for
 from vathos.commands import login
 from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
-from vathos.testing import AuthorizationServer, Client, Fault, User
+from vathos.testing import AuthorizationServer, Fault
 
 # pexpect forks, which newer Pythons warn of in a process with threads; the child only executes.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 CLIENT, SECRET, USER = "Client identifier: ", "Client secret: ", "service account): "
 PASSWORD = "password: "
-
-
-@pytest.fixture
-def canaries() -> Iterator[AuthorizationServer]:
-    """A server whose secrets are canaries."""
-    clients, users = [Client("robot", CANARY.client_secret)], [User("ada", CANARY.password)]
-    with AuthorizationServer(clients=clients, users=users) as server:
-        yield server
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """Where the user's configuration file is, or would be."""
-    return tmp_path / ".config" / "vathos" / "config.toml"
 
 
 @pytest.fixture
@@ -153,10 +139,8 @@ def test_existing_profile_is_replaced_after_a_question(
     canaries: AuthorizationServer, terminal: Terminal, config: Path
 ) -> None:
     """The question names what goes; without a yes nothing changes, and nobody is asked."""
-    config.parent.mkdir(parents=True)
     text = '# mine\n[profile.default]\nclient_id = "old"\nscope = "x"\n'
-    config.write_text(text)
-    config.chmod(0o600)
+    written(config, text)
     command = f"vathos login --token-url {canaries.token_url}"
     for answer in ("n", ""):
         shown = terminal.run(command, ("[y/N]: ", answer))
@@ -312,9 +296,7 @@ def test_profile_that_is_there_needs_replace(vathos: Driver, config: Path) -> No
 
 def test_older_profile_gives_nothing(vathos: Driver, config: Path) -> None:
     """What is replaced takes no part: a profile always comes out the same."""
-    config.parent.mkdir(parents=True)
-    config.write_text('[profile.default]\nclient_secret = "s"\nusername = "ada"\n')
-    config.chmod(0o600)
+    written(config, '[profile.default]\nclient_secret = "s"\nusername = "ada"\n')
     done = vathos("login", "--replace", VATHOS_CLIENT_SECRET="")
     assert done.status == Exit.CONFIGURATION
     assert vathos("login", "--replace").status == Exit.DONE
@@ -401,8 +383,7 @@ def test_file_that_cannot_be_used(
     vathos: Driver, config: Path, text: str, mode: int, status: Exit, message: str
 ) -> None:
     """A file that is refused is not written either, and no server is asked."""
-    config.parent.mkdir(parents=True)
-    config.write_text(text)
+    written(config, text)
     config.chmod(mode)
     done = vathos("login")
     assert done.status == status
@@ -413,10 +394,8 @@ def test_file_that_cannot_be_used(
 
 def test_profile_in_another_form(vathos: Driver, config: Path) -> None:
     """What cannot be edited safely is reported before anything is asked."""
-    config.parent.mkdir(parents=True)
     text = 'profile = { other = { client_id = "x" } }\n'
-    config.write_text(text)
-    config.chmod(0o600)
+    written(config, text)
     done = vathos("login")
     assert (done.status, done.out) == (Exit.CONFIGURATION, "")
     assert f"{config}: the profile 'default' " in done.err

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.canaries import CANARY
-from tests.commands.driving import Driver, environment, process
+from tests.commands.driving import Driver, entries, environment, process, profile, written
 from vathos.commands.status_text import local
 from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
@@ -19,27 +18,7 @@ from vathos.stores.file import FileStore
 from vathos.testing import AuthorizationServer, Client, Fault, User
 from vathos.tokens import Token
 
-Config = Callable[[str], Path]
 KEPT = "--no-revoke"  # the way out is named only where the token is kept
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    """Writes the user's configuration file."""
-
-    def write(text: str) -> Path:
-        path = tmp_path / ".config" / "vathos" / "config.toml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o600)
-        return path
-
-    return write
-
-
-def entries(home: Path) -> list[Path]:
-    """Lists the tokens in the default store."""
-    return list((home / ".local" / "state" / "vathos").glob("*.json"))
 
 
 def works(server: AuthorizationServer, number: int = -1) -> bool:
@@ -191,29 +170,11 @@ def test_store_that_does_not_answer(vathos: Driver) -> None:
 # --- every profile ------------------------------------------------------------------------------
 
 
-def profile(server: AuthorizationServer, name: str, **lines: str) -> str:
-    """Writes a profile of the server's service account."""
-    values = {
-        "client_id": server.client_id,
-        "client_secret": server.client_secret,
-        "token_url": server.token_url,
-        **lines,
-    }
-    return "\n".join([f"[profile.{name}]", *(f'{k} = "{v}"' for k, v in values.items()), "\n"])
-
-
-@pytest.fixture
-def alone(vathos: Driver) -> Driver:
-    """Commands without variables, so that profiles say all."""
-    vathos.environ = {}
-    return vathos
-
-
-def test_every_profile_is_logged_out(alone: Driver, config: Config, tmp_path: Path) -> None:
+def test_every_profile_is_logged_out(alone: Driver, config: Path, tmp_path: Path) -> None:
     """`--all` does so for each, says so, and leaves the profiles where they are."""
     server = alone.server
-    path = config(profile(server, "a") + profile(server, "b", scope="email"))
-    text = path.read_text()
+    text = profile(server, "a") + profile(server, "b", scope="email")
+    written(config, text)
     alone("token", "--profile", "a")
     done = alone("logout", "--all")
     first, second = done.err.splitlines()
@@ -221,26 +182,23 @@ def test_every_profile_is_logged_out(alone: Driver, config: Config, tmp_path: Pa
     assert "the profile 'a' is revoked" in first
     assert "there is no token of the profile 'b'" in second
     assert entries(tmp_path) == []
-    assert path.read_text() == text
+    assert config.read_text() == text
 
 
 def test_one_that_fails_does_not_keep_the_others(
-    alone: Driver, config: Config, tmp_path: Path
+    alone: Driver, config: Path, tmp_path: Path
 ) -> None:
     """Each profile has its turn, and the status is the worst."""
     server = alone.server
-    path = config(
-        '[profile.x]\nclientid = "robot"\n\n'
-        + profile(server, "a")
-        + profile(server, "b", scope="email")
-    )
+    broken = '[profile.x]\nclientid = "robot"\n\n'
+    written(config, broken + profile(server, "a") + profile(server, "b", scope="email"))
     alone("token", "--profile", "a")
     alone("token", "--profile", "b")
     server.fail("revocation", Fault.status(503))
     done = alone("logout", "--all")
     assert done.status == Exit.CONFIGURATION
     first, second, third = done.err.splitlines()
-    assert first.startswith(f"vathos: profile 'x': {path}, line 2: ")
+    assert first.startswith(f"vathos: profile 'x': {config}, line 2: ")
     assert second.startswith("vathos: profile 'a': ")
     assert KEPT in second
     assert "the profile 'b' is revoked" in third

@@ -6,14 +6,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.canaries import CANARY
-from tests.commands.driving import Driven, Driver
+from tests.commands.driving import Driven, Driver, age, entries, profile, written
 from tests.test_tokens import jwt
 from vathos.commands import status_text
 from vathos.commands.status_text import local, span
@@ -21,36 +20,6 @@ from vathos.config.names import KEYS
 from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Client, Fault, User
-
-Aged = Callable[[float], None]
-
-
-@pytest.fixture
-def aged(tmp_path: Path) -> Aged:
-    """Makes the kept token older, as time does."""
-
-    def age(seconds: float) -> None:
-        (path,) = (tmp_path / ".local" / "state" / "vathos").glob("*.json")
-        entry = json.loads(path.read_text())
-        for name in ("issued_at", "expires_at"):
-            entry[name] -= seconds
-        path.write_text(json.dumps(entry))
-
-    return age
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """Where the user's configuration file is."""
-    path = tmp_path / ".config" / "vathos" / "config.toml"
-    path.parent.mkdir(parents=True)
-    return path
-
-
-def written(path: Path, text: str) -> None:
-    """Writes a configuration file for its owner alone."""
-    path.write_text(text)
-    path.chmod(0o600)
 
 
 def found(done: Driven) -> Any:
@@ -243,10 +212,10 @@ def test_clocks_that_agree(offset: float) -> None:
     assert status_text.in_words(members) == "profile  none\nclock    agrees with the server's"
 
 
-def test_clock_that_was_set_back_is_seen(vathos: Driver, aged: Aged) -> None:
+def test_clock_that_was_set_back_is_seen(vathos: Driver, tmp_path: Path) -> None:
     """A token issued in the future says that this machine's clock is behind."""
     with_jwt(vathos, claims(iat=int(time.time()) + 500, exp=int(time.time()) + 800))
-    aged(-500)
+    age(tmp_path, -500)
     assert abs(found(vathos("status", "--json"))["clock_offset"] - 500) < 30
 
 
@@ -276,10 +245,10 @@ def test_length_of_time_in_words(seconds: float, words: str) -> None:
 # --- the exit status ----------------------------------------------------------------------------
 
 
-def test_stale_token_works(vathos: Driver, aged: Aged) -> None:
+def test_stale_token_works(vathos: Driver, tmp_path: Path) -> None:
     """A token towards its end works: 0; `--check` renews it."""
     vathos("token")
-    aged(280)
+    age(tmp_path, 280)
     done = vathos("status", "--json")
     assert (done.status, found(done)["state"]) == (Exit.DONE, "stale")
     assert vathos.server.count() == 1
@@ -288,10 +257,10 @@ def test_stale_token_works(vathos: Driver, aged: Aged) -> None:
     assert vathos.server.count() == 2
 
 
-def test_expired_token_does_not_work(vathos: Driver, aged: Aged) -> None:
+def test_expired_token_does_not_work(vathos: Driver, tmp_path: Path) -> None:
     """A dead token is 6, however well it is stored; `--check` gets another."""
     vathos("token")
-    aged(310)
+    age(tmp_path, 310)
     done = vathos("status")
     assert done.status == Exit.NO_TOKEN
     assert "--check" in done.err
@@ -307,10 +276,10 @@ def test_check_of_a_fresh_token_asks_nobody(vathos: Driver) -> None:
     assert vathos.server.count() == 1
 
 
-def test_outage_is_invisible_while_the_token_works(vathos: Driver, aged: Aged) -> None:
+def test_outage_is_invisible_while_the_token_works(vathos: Driver, tmp_path: Path) -> None:
     """With a token that still works `--check` is 0, and the trouble on standard error."""
     vathos("token")
-    aged(266)
+    age(tmp_path, 266)
     vathos.server.fail("token", Fault.status(503), times=None)
     done = vathos("status", "--check", "--json", "--token-timeout", "1")
     assert (done.status, found(done)["state"]) == (Exit.DONE, "stale")
@@ -318,11 +287,11 @@ def test_outage_is_invisible_while_the_token_works(vathos: Driver, aged: Aged) -
 
 
 @pytest.mark.parametrize("old", [True, False])
-def test_outage_without_a_token(vathos: Driver, aged: Aged, old: bool) -> None:
+def test_outage_without_a_token(vathos: Driver, tmp_path: Path, old: bool) -> None:
     """With none that works it is 5, and what is known is told all the same."""
     if old:
         vathos("token")
-        aged(310)
+        age(tmp_path, 310)
     vathos.server.fail("token", Fault.status(503), times=None)
     done = vathos("status", "--check", "--json", "--token-timeout", "1")
     members = found(done)
@@ -383,7 +352,7 @@ def test_store_that_fails_is_no_empty_store(vathos: Driver) -> None:
 def test_store_that_others_can_read(vathos: Driver, tmp_path: Path) -> None:
     """A token that others can read is 7, with the remedy."""
     vathos("token")
-    (path,) = (tmp_path / ".local" / "state" / "vathos").glob("*.json")
+    (path,) = entries(tmp_path)
     path.chmod(0o644)
     done = vathos("status")
     assert done.status == Exit.UNSAFE
@@ -400,24 +369,6 @@ def test_default_store_may_be_missing(vathos: Driver, monkeypatch: pytest.Monkey
 
 
 # --- every profile ------------------------------------------------------------------------------
-
-
-def profile(server: AuthorizationServer, name: str, **lines: str) -> str:
-    """Writes a profile of the server's service account."""
-    values = {
-        "client_id": server.client_id,
-        "client_secret": server.client_secret,
-        "token_url": server.token_url,
-        **lines,
-    }
-    return "\n".join([f"[profile.{name}]", *(f'{k} = "{v}"' for k, v in values.items()), "\n"])
-
-
-@pytest.fixture
-def alone(vathos: Driver) -> Driver:
-    """Commands without variables, so that profiles say all."""
-    vathos.environ = {}
-    return vathos
 
 
 def test_all_profiles_are_told(alone: Driver, config: Path) -> None:

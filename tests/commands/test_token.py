@@ -9,32 +9,18 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.canaries import CANARY
-from tests.commands.driving import PROCESS, Driver, environment, process
+from tests.commands.driving import PROCESS, Driver, age, entries, environment, process
 from vathos.commands import stored_token
 from vathos.exit_codes import Exit
 from vathos.system import files
 from vathos.system.extras import install_line
-from vathos.testing import AuthorizationServer, Client, Fault, User
-
-
-def entries(home: Path) -> list[Path]:
-    """Lists the entries of the default store."""
-    return sorted((home / ".local" / "state" / "vathos").glob("*.json"))
-
-
-def aged(home: Path, seconds: float) -> None:
-    """Makes the kept token older, as time does."""
-    (path,) = entries(home)
-    entry = json.loads(path.read_text())
-    for name in ("issued_at", "expires_at"):
-        entry[name] -= seconds
-    path.write_text(json.dumps(entry))
+from vathos.testing import AuthorizationServer, Fault
 
 
 @pytest.fixture
@@ -142,14 +128,14 @@ def test_token_without_lifetime_is_printed(vathos: Driver) -> None:
 def test_stale_token_is_renewed(vathos: Driver, home: Path) -> None:
     """Towards the end of its life a token is renewed before it is printed."""
     vathos("token")
-    aged(home, 280)
+    age(home, 280)
     assert vathos("token").out == f"{vathos.server.issued[1]}\n"
 
 
 def test_min_ttl_renews_earlier(vathos: Driver, home: Path) -> None:
     """A token with less left than asked for is renewed, one with more is not."""
     vathos("token")
-    aged(home, 100)
+    age(home, 100)
     assert vathos("token", "--min-ttl", "150").out == f"{vathos.server.issued[0]}\n"
     assert vathos("token", "--min-ttl", "250").out == f"{vathos.server.issued[1]}\n"
 
@@ -164,7 +150,7 @@ def test_min_ttl_that_the_server_does_not_give(vathos: Driver) -> None:
 def test_stale_token_does_while_the_server_is_down(vathos: Driver, home: Path) -> None:
     """What still works is better than nothing, and the failure is told."""
     vathos("token")
-    aged(home, 266)
+    age(home, 266)
     vathos.server.fail("token", Fault.status(503), times=None)
     done = vathos("token", "--token-timeout", "1")
     assert (done.status, done.out) == (0, f"{vathos.server.issued[0]}\n")
@@ -184,7 +170,7 @@ def test_offline_asks_no_server(vathos: Driver, home: Path) -> None:
     none = vathos("token", "--offline")
     assert (none.status, none.out) == (Exit.NO_TOKEN, "")
     vathos("token")
-    aged(home, 270)
+    age(home, 270)
     assert vathos("token", "--offline").out == f"{vathos.server.issued[0]}\n"
     short = vathos("token", "--offline", "--min-ttl", "60")
     assert (short.status, short.out) == (Exit.NO_TOKEN, "")
@@ -420,14 +406,6 @@ def test_reader_that_left() -> None:
 
 
 # --- secrets ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def canaries() -> Iterator[AuthorizationServer]:
-    """A server whose secrets are canaries."""
-    clients, users = [Client("robot", CANARY.client_secret)], [User("ada", CANARY.password)]
-    with AuthorizationServer(clients=clients, users=users) as server:
-        yield server
 
 
 def test_secret_from_standard_input(vathos: Driver) -> None:

@@ -174,7 +174,7 @@ def _keep_in_keyring(entry: str, secret: str) -> None:
 
 def _warn_of_variables(written: Settings, found: Settings) -> None:
     """Names variables that override the profile."""
-    client = found.sources.get("client_id", "")  # whoever names the client shuts out a person below
+    client = found.sources.get("client_id", "")  # what names the client excludes a person below
     places = {
         found.sources.get(name, client)
         for name in KEYS

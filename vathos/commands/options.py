@@ -69,9 +69,11 @@ def log_to_stderr(options: argparse.Namespace) -> None:
     log.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])
 
 
-def seconds(minimum: float | None = None) -> Callable[[str], float]:
+def seconds(minimum: float | None = None, *, most: float = float("inf")) -> Callable[[str], float]:
     """Makes the type of an option that takes seconds: at least `minimum`, without it above 0."""
-    limit = "above 0" if minimum is None else f"at least {minimum:g}"
+    limits = "above 0" if minimum is None else f"at least {minimum:g}"
+    if most < float("inf"):
+        limits += f" and at most {most:g}"
 
     def number(text: str) -> float:
         try:
@@ -79,8 +81,8 @@ def seconds(minimum: float | None = None) -> Callable[[str], float]:
         except ValueError:
             value = -1.0
         is_enough = value > 0 if minimum is None else value >= minimum
-        if not is_enough or value == float("inf"):
-            raise argparse.ArgumentTypeError(f"must be a number of seconds, {limit}")
+        if not is_enough or value == float("inf") or value > most:
+            raise argparse.ArgumentTypeError(f"must be a number of seconds, {limits}")
         return value
 
     return number

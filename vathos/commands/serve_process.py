@@ -75,7 +75,7 @@ def _wait_for_end(stop: threading.Event) -> None:
 
 
 def _log(text: str) -> None:
-    with contextlib.suppress(OSError):  # the server goes on even if nobody reads this
+    with contextlib.suppress(OSError):  # the server continues even if stderr is closed
         # In one piece: print would write the line end by itself, and threads would mix lines.
         sys.stderr.write(f"vathos: {printable(text)}\n")
         sys.stderr.flush()

@@ -51,7 +51,7 @@ def shown_store(url: str) -> str:
         return hidden
     try:
         parts = urlsplit(url)
-        _ = parts.port  # without an @ the password stands where the port should
+        _ = parts.port  # without an @ the password is where the port should be
     except ValueError:
         return hidden
     prefix = {name: value for name, value in parse_qsl(parts.query) if name == "prefix"}

@@ -1,7 +1,7 @@
 """What the store has for the settings of a command, found without the HTTP library.
 
-The name of an entry in the file store comes from scrypt, so that nobody who gets hold of the disk
-can test guessed secrets quickly. That takes longer than all the rest of `vathos token`. So the
+The name of an entry in the file store comes from scrypt, so that a stolen disk cannot be
+used to test guessed secrets quickly. That takes longer than all the rest of `vathos token`. So the
 names are also kept in memory, in a file that only this user can read and that ends with the login
 or the next start of the machine: under a quick hash with a random key beside it. Whoever can read
 that file can read the user's secrets where they are kept, too. The folder is `XDG_RUNTIME_DIR`, or
@@ -85,7 +85,7 @@ def in_file_store(settings: Settings) -> Token | None:
     except ValueError:  # a ConfigurationError: its module needs the HTTP library
         if settings.token_store is not None:
             raise
-        return None  # what nobody chose may be missing
+        return None  # the default store may be missing
     return kept(settings, store).token
 
 

@@ -17,13 +17,14 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from vathos.commands.demo.incidents import STORY, Incident, Stage, calm
 from vathos.commands.demo.job import LIFETIME, Party
 from vathos.commands.demo.report import Report, in_words
+from vathos.commands.options import seconds
 from vathos.commands.terminal import Screen
 from vathos.events import Event
 from vathos.exit_codes import Exit
@@ -166,13 +167,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `vathos demo`."""
     parser.add_argument(
         "--seconds",
-        type=_number_up_to(_LONGEST, float),
+        type=seconds(most=_LONGEST),
         default=12.0,
         help="duration of the job (default: %(default)g); the incidents take about 5",
     )
     parser.add_argument(
         "--threads",
-        type=_number_up_to(_MOST_THREADS, int),
+        type=_threads,
         default=4,
         help="threads per session (default: %(default)s)",
     )
@@ -191,14 +192,10 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE if report.ok else Exit.FAILED
 
 
-def _number_up_to(most: float, kind: type[int] | type[float]) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = kind(text)
-        if not 0 < value <= most:
-            raise argparse.ArgumentTypeError(f"must be more than 0 and at most {most:g}")
-        return value
-
-    return number
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {_MOST_THREADS}")
+    return int(text)
 
 
 @contextlib.contextmanager
