@@ -26,8 +26,6 @@ from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
 from vathos.testing import AuthorizationServer, Client, Fault
 
-HELP = "; see vathos request --help\n"
-
 
 def told(out: str) -> dict[str, object]:
     """Reads what the embedded API tells of a request."""
@@ -281,108 +279,85 @@ def test_redirect_inside_the_api_carries_the_token(vathos: Driver) -> None:
 
 # --- what makes no sense ------------------------------------------------------------------------
 
-OTHER = "must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-PAIR = "must be a name, an equals sign and a value"
-HEADER = "must be a name, a colon and a value of Latin-1 text"
-
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ([], "the following arguments are required: URL-OR-PATH"),
-        (["hunter2", "x"], f"argument METHOD: {OTHER}"),
-        (["G3T", "x"], f"argument METHOD: {OTHER}"),
-        (["GET/1.1", "x"], f"argument METHOD: {OTHER}"),
-        (["POST"], "argument URL-OR-PATH: is missing after the method"),
-        (["GET", "POST"], "argument URL-OR-PATH: is missing after the method"),
-        (["GET", ""], "argument URL-OR-PATH: is empty; use / for the base URL itself"),
+        ([], "URL-OR-PATH"),
+        (["hunter2", "x"], "METHOD: must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        (["G3T", "x"], "METHOD"),
+        (["GET/1.1", "x"], "METHOD"),
+        (["POST"], "URL-OR-PATH: is missing"),
+        (["GET", "POST"], "URL-OR-PATH: is missing"),
+        (["GET", ""], "URL-OR-PATH: is empty"),
         (["GET", "x", "hunter2"], "too many arguments"),
         (["-X", "POST", "x"], "unknown option -X"),
-        (["-q", "hunter2", "x"], f"argument -q/--query: {PAIR}"),
-        (["-q", "=hunter2", "x"], f"argument -q/--query: {PAIR}"),
-        (["-f", "hunter2", "x"], f"argument -f/--field: {PAIR}"),
-        (["-F", "hunter2", "x"], f"argument -F/--form: {PAIR}"),
-        (["-H", "hunter2", "x"], f"argument -H/--header: {HEADER}"),
-        (["-H", ": hunter2", "x"], f"argument -H/--header: {HEADER}"),
-        (["-H", "X Y: hunter2", "x"], f"argument -H/--header: {HEADER}"),
-        (["-H", "X: hunter2\r\nY: z", "x"], f"argument -H/--header: {HEADER}"),
-        (["-H", "X: hunter2 €", "x"], f"argument -H/--header: {HEADER}"),
-        (
-            ["-H", "authorization: Bearer hunter2", "x"],
-            "argument -H/--header: authorization cannot be set, it carries the token",
-        ),
-        (
-            ["-H", "Content-Length: 1", "x"],
-            "argument -H/--header: Content-Length cannot be set, it follows from the body",
-        ),
-        (
-            ["-H", "Host: evil.example", "x"],
-            "argument -H/--header: Host cannot be set, it follows from the URL",
-        ),
-        (
-            ["-H", "Transfer-Encoding: chunked", "x"],
-            "argument -H/--header: Transfer-Encoding cannot be set, it follows from the body",
-        ),
+        (["-q", "hunter2", "x"], "-q/--query"),
+        (["-q", "=hunter2", "x"], "-q/--query"),
+        (["-f", "hunter2", "x"], "-f/--field"),
+        (["-F", "hunter2", "x"], "-F/--form"),
+        (["-H", "hunter2", "x"], "-H/--header"),
+        (["-H", ": hunter2", "x"], "-H/--header"),
+        (["-H", "X Y: hunter2", "x"], "-H/--header"),
+        (["-H", "X: hunter2\r\nY: z", "x"], "-H/--header"),
+        (["-H", "X: hunter2 €", "x"], "-H/--header"),
+        (["-H", "authorization: Bearer hunter2", "x"], "authorization cannot be set"),
+        (["-H", "Content-Length: 1", "x"], "Content-Length cannot be set"),
+        (["-H", "Host: hunter2", "x"], "Host cannot be set"),
+        (["-H", "Transfer-Encoding: hunter2", "x"], "Transfer-Encoding cannot be set"),
         (["--client-secret=hunter2", "x"], "unknown option --client-secret"),
     ],
 )
-def test_usage(vathos: Driver, arguments: list[str], message: str) -> None:
+def test_usage(vathos: Driver, arguments: list[str], named: str) -> None:
     """A wrong command line ends with 2, and no value is repeated in the message."""
     done = vathos("request", *arguments)
-    assert done == (Exit.USAGE, "", f"vathos request: {message}{HELP}")
+    assert (done.status, done.out) == (Exit.USAGE, "")
+    assert done.err.startswith("vathos request: ")
+    assert done.err.endswith("; see vathos request --help\n")
+    assert named in done.err
+    assert "hunter2" not in done.err
 
 
-URL_FORM = (
-    "a URL must start with https:// or http://, and a path with a colon in its first part with /"
-)
-BODIES = "each make a body; only one can be sent"
+URL_FORM = "must start with https:// or http://"
 NONE = "the file none cannot be read: No such file or directory"
-TWICE = "is given more than once; only one body can be sent"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        (["x", "-d", "a", "--json", "1"], f"-d and --json {BODIES}"),
-        (["x", "-f", "a=1", "-F", "a=1"], f"-f and -F {BODIES}"),
-        (["x", "-d", "a", "--json", "1", "-f", "a=1"], f"-d and --json and -f {BODIES}"),
-        (["x", "-d", "a", "-d", "b"], f"-d {TWICE}"),
-        (["x", "--json", "1", "--json", "2"], f"--json {TWICE}"),
+        (["x", "-d", "a", "--json", "1"], "-d and --json "),
+        (["x", "-f", "a=1", "-F", "a=1"], "-f and -F "),
+        (["x", "-d", "a", "--json", "1", "-f", "a=1"], "-d and --json and -f "),
+        (["x", "-d", "a", "-d", "b"], "-d is given more than once"),
+        (["x", "--json", "1", "--json", "2"], "--json is given more than once"),
         (["x", "-f", "a=1", "-f", "a=2"], "-f: the field a is given twice"),
         (["x", "-H", "A: b", "-H", "a: c"], "the header a is given more than once"),
-        (
-            ["x", "-F", "a=1", "-H", "content-type: text/plain"],
-            "-F sets its own Content-Type; leave out the one of -H",
-        ),
-        (["x", "-f", "a=@-", "-f", "b=@-"], "standard input can be read only once"),
-        (["x", "-d", "@-", "--client-secret-file", "-"], "standard input can be read only once"),
-        (["POST", "x", "--paginate"], "--paginate is for GET without a body"),
-        (["x", "-d", "a", "--paginate"], "--paginate is for GET without a body"),
-        (["x", "--silent", "-o", "f"], "--silent prints no body, so -o has nothing to write"),
+        (["x", "-F", "a=1", "-H", "content-type: text/plain"], "-F sets its own Content-Type"),
+        (["x", "-f", "a=@-", "-f", "b=@-"], "standard input"),
+        (["x", "-d", "@-", "--client-secret-file", "-"], "standard input"),
+        (["POST", "x", "--paginate"], "--paginate"),
+        (["x", "-d", "a", "--paginate"], "--paginate"),
+        (["x", "--silent", "-o", "f"], "--silent"),
         (["ftp://x/hunter2"], URL_FORM),
         (["localhost:8080/hunter2"], URL_FORM),
         (["robots:list"], URL_FORM),
-        (["http://127.0.0.1:hunter2/x"], "the URL is malformed: its host or port is malformed"),
-        (["http:///hunter2"], "the URL is malformed: it has no host"),
-        (
-            ["http://ada:hunter2@127.0.0.1/x"],
-            "the URL must not hold a user name or password (before the @)",
-        ),
+        (["http://127.0.0.1:hunter2/x"], "host or port is malformed"),
+        (["http:///hunter2"], "it has no host"),
+        (["http://ada:hunter2@127.0.0.1/x"], "user name or password"),
         (["x", "-d", "@none"], f"-d: {NONE}"),
-        (
-            ["x", "--json", "@none"],
-            f"--json: {NONE}",
-        ),
+        (["x", "--json", "@none"], f"--json: {NONE}"),
         (["x", "-F", "a=@none"], f"-F: {NONE}"),
         (["x", "-f", "a=@none"], f"-f: {NONE}"),
         (["x", "-d", "@/"], "-d: the file / cannot be read: Is a directory"),
-        (["x", "-d", "@"], "-d: the file name after the @ is missing"),
+        (["x", "-d", "@"], "-d: the file name"),
     ],
 )
-def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], message: str) -> None:
+def test_options_that_make_no_sense(vathos: Driver, arguments: list[str], named: str) -> None:
     """Options that contradict each other end with 2 and one line, before any token request."""
     done = vathos("request", *arguments)
-    assert done == (Exit.USAGE, "", f"vathos: {message}\n")
+    assert (done.status, done.out, done.err.count("\n")) == (Exit.USAGE, "", 1)
+    assert named in done.err
+    assert "hunter2" not in done.err
     assert vathos.server.count() == 0
 
 
@@ -421,16 +396,13 @@ def test_authorization_server_is_down(vathos: Driver) -> None:
     assert vathos("request", "x", VATHOS_SCOPE="openid").status == Exit.UNSAFE
 
 
-DOUBT = "; the API may have processed the request"
-
-
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (Fault.drop_before(), "the connection to {} broke before the answer was complete"),
-        (Fault.drop_after(reset=True), "the connection to {} broke before the answer was complete"),
-        (Fault.truncate(9), "the connection to {} broke before the answer was complete"),
-        (Fault.hang(), "{} sent nothing for 0.3 s (--timeout)"),
+        (Fault.drop_before(), "broke before the answer was complete"),
+        (Fault.drop_after(reset=True), "broke before the answer was complete"),
+        (Fault.truncate(9), "broke before the answer was complete"),
+        (Fault.hang(), "sent nothing for 0.3 s (--timeout)"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -438,60 +410,46 @@ def test_api_that_breaks(vathos: Driver, fault: Fault, said: str, method: str) -
     """A late or broken API ends with 5; the message says if the request may have been processed."""
     vathos.server.fail("api", fault)
     done = vathos("request", method, "x?secret=1", "--timeout", "0.3")
-    host = vathos.server.api_url.removesuffix("/v1")
     assert done.status == Exit.UNREACHABLE
-    assert done.err == f"vathos: {said.format(host)}{DOUBT if method == 'POST' else ''}\n"
+    assert said in done.err
+    assert vathos.server.api_url.removesuffix("/v1") in done.err
+    assert ("may have processed" in done.err) == (method == "POST")
+    assert "secret" not in done.err
 
 
 @pytest.mark.parametrize(
     ("base_url", "environ", "said"),
     [
-        ("http://127.0.0.1:9", {}, "could not be reached: Connection refused"),
-        (
-            "https://api.invalid",
-            {},
-            "could not be reached: its name could not be resolved; check the base URL and the DNS",
-        ),
-        (
-            "https://127.0.0.2",
-            {"HTTPS_PROXY": "http://127.0.0.1:9"},
-            "could not be reached: the proxy refused or broke the connection "
-            "(HTTPS_PROXY, NO_PROXY)",
-        ),
+        ("http://127.0.0.1:9", {}, "Connection refused"),
+        ("https://api.invalid", {}, "its name could not be resolved"),
+        ("https://127.0.0.2", {"HTTPS_PROXY": "http://127.0.0.1:9"}, "the proxy"),
     ],
 )
 def test_api_that_is_not_reached(
     vathos: Driver, base_url: str, environ: dict[str, str], said: str
 ) -> None:
-    """An API that cannot be reached ends with 5 and what to look at, without the query."""
+    """An API that cannot be reached ends with 5 and what to check, without the query."""
     done = vathos("request", "x?secret=1", "--base-url", base_url, **environ)
-    assert done == (Exit.UNREACHABLE, "", f"vathos: {base_url} {said}\n")
+    assert (done.status, done.out) == (Exit.UNREACHABLE, "")
+    assert done.err.startswith(f"vathos: {base_url} could not be reached: {said}")
+    assert "secret" not in done.err
 
 
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (
-            requests.ConnectTimeout(),
-            Exit.UNREACHABLE,
-            "{} could not be reached within 3 s (--timeout)",
-        ),
-        (
-            urllib3.exceptions.ProtocolError(),
-            Exit.UNREACHABLE,
-            "the connection to {} broke before ",
-        ),
-        (OSError("no file a"), Exit.CONFIGURATION, "the request could not be prepared: no file a"),
+        (requests.ConnectTimeout(), Exit.UNREACHABLE, "could not be reached within 3 s"),
+        (urllib3.exceptions.ProtocolError(), Exit.UNREACHABLE, "api.example broke"),
+        (OSError("no file a"), Exit.CONFIGURATION, "no file a"),
     ],
 )
 def test_rare_failures(error: Exception, status: int, said: str) -> None:
     """Failures that are hard to provoke have a status and a message too."""
     session = VathosSession("robot", "secret", timeout=3)
-    caller = Caller(session, "GET", {}, Meter(sys.stderr))
-    with pytest.raises(CommandError) as caught, caller.failures("https://api.example/x?secret=1"):
+    failures = Caller(session, "GET", {}, Meter(sys.stderr)).failures
+    with pytest.raises(CommandError, match=said) as caught, failures("https://api.example/x?q=1"):
         raise error
     assert caught.value.status == status
-    assert str(caught.value).startswith(said.format("https://api.example"))
 
 
 def test_bundle_that_is_missing(vathos: Driver) -> None:
@@ -528,9 +486,7 @@ def test_certificate_that_is_not_trusted(vathos: Driver) -> None:
         host = other.api_url.removesuffix("/v1")
     assert done.status == Exit.UNSAFE
     assert done.err.startswith(f"vathos: the TLS handshake with {host} failed (")
-    assert done.err.endswith(
-        "the host name, this machine's clock, and the CA bundle (--ca-bundle)\n"
-    )
+    assert "--ca-bundle" in done.err
 
 
 def test_store_that_others_can_reach(vathos: Driver, tmp_path: Path) -> None:

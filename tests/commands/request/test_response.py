@@ -251,19 +251,10 @@ def test_links_are_found_as_they_may_be_written(vathos: Driver) -> None:
 @pytest.mark.parametrize(
     ("link", "status", "said"),
     [
-        ("<{}/a>; rel=next", Exit.UNREACHABLE, "the API's next page was already read"),
-        ("<ftp://x/>; rel=next", Exit.UNREACHABLE, "the API's link to the next page is not a URL"),
-        (
-            "<http://[x/>; rel=next",
-            Exit.UNREACHABLE,
-            "the API's link to the next page is not a URL",
-        ),
-        (
-            "<https://evil.invalid/>; rel=next",
-            Exit.UNSAFE,
-            "the API's next page is at https://evil.invalid; it was not requested, as the token is "
-            "for {} only",
-        ),
+        ("<{}/a>; rel=next", Exit.UNREACHABLE, "already read"),
+        ("<ftp://x/>; rel=next", Exit.UNREACHABLE, "not a URL"),
+        ("<http://[x/>; rel=next", Exit.UNREACHABLE, "not a URL"),
+        ("<https://evil.invalid/>; rel=next", Exit.UNSAFE, "https://evil.invalid"),
     ],
 )
 def test_pages_that_are_not_followed(vathos: Driver, link: str, status: Exit, said: str) -> None:
@@ -271,7 +262,10 @@ def test_pages_that_are_not_followed(vathos: Driver, link: str, status: Exit, sa
     second = page("2;", link.format("http://127.0.0.1:{port}"))
     with api_of(page("1;", "</b>; rel=next"), second) as api:
         done = vathos("request", "a", "--paginate", VATHOS_BASE_URL=api.url)
-    assert done == (status, "1;2;", f"vathos: 2 pages\nvathos: {said.format(api.url)}\n")
+        assert len(api.asked) == 2
+    assert (done.status, done.out) == (status, "1;2;")
+    assert done.err.startswith("vathos: 2 pages\nvathos: the API's ")
+    assert said in done.err
 
 
 def test_page_that_fails(vathos: Driver, tmp_path: Path) -> None:
