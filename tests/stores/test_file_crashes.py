@@ -1,4 +1,4 @@
-"""Fault 20: a writer that is killed at any moment leaves a whole token, and nobody waits for it."""
+"""Fault 20: a writer that is killed at any moment leaves a whole token and no held lock."""
 
 from __future__ import annotations
 

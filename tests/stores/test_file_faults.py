@@ -49,7 +49,7 @@ CONTENT: dict[str, bytes] = {
 def test_fault_22_unusable_content_is_a_miss_and_heals(
     store: FileStore, folder: Path, content: bytes
 ) -> None:
-    """Whatever stands in a file, reading it finds nothing, and the next save mends it."""
+    """Whatever is in a file, reading it finds no token, and the next save replaces it."""
     (folder / ENTRY).write_bytes(content)
     assert store.load(SERVICE) is None
     assert store.swap(SERVICE, TOKEN, TOKEN) is False
@@ -272,7 +272,7 @@ def test_fault_21_read_only_folder_is_still_read(folder: Path, store: FileStore)
 def test_fault_21_and_22_never_fail_a_request(
     fault: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A folder that cannot be used costs one warning and no call; mended, it is used again."""
+    """A folder that cannot be used costs one warning and no call; repaired, it is used again."""
     path = Path("/dev/null/home") if fault == "no home" else folder
     with AuthorizationServer() as server:
         session = VathosSession(**server.person, store=FileStore(path))

@@ -104,7 +104,7 @@ def test_value_of_another_identity_is_a_miss(store: RedisStore, redis: RedisServ
     "junk", [b"", b"1.", b"1.AAAA", b"2.AAAA", b"{}", b"\xff\xfe", b"1.\xff", b"x" * 100_000]
 )
 def test_junk_is_a_miss_and_heals(store: RedisStore, redis: RedisServer, junk: bytes) -> None:
-    """Whatever value stands there, also one of another version: a miss, and the next save mends."""
+    """Any other value, also one of another version, is a miss, and the next save replaces it."""
     with redis.client() as client:
         client.set(KEY, junk)
     assert store.load(SERVICE) is None

@@ -18,7 +18,7 @@ ACCESS_ONLY = TOKEN.without_refresh_token()
 
 
 class Sickly:
-    """A store that fails while it is told to."""
+    """A store that fails while it has an error."""
 
     def __init__(self) -> None:
         self.inner = MemoryStore()
@@ -71,7 +71,7 @@ def test_failure_is_one_warning(store: Sickly, caplog: pytest.LogCaptureFixture)
 def test_failure_that_lasts_is_a_warning_again(
     store: Sickly, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After five minutes somebody is reminded."""
+    """A failure that lasts is logged again every five minutes."""
     present = 1000.0
     monkeypatch.setattr("vathos.stores.resilient.time.monotonic", lambda: present)
     resilient = ResilientStore(store)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -114,9 +114,8 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
     return value
 
 
-def _secret_file(place: str, path: str) -> Callable[[], str]:
-    read: Callable[[], str] = _secret_sources().SecretFile(place, path)
-    return read
+def _secret_file(place: str, path: str) -> Any:
+    return _secret_sources().SecretFile(place, path)
 
 
 def _secret_sources() -> Any:

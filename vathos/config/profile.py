@@ -106,15 +106,14 @@ class _File(NamedTuple):
             if key not in _TOP_LEVEL:
                 _refuse_at_top(file.place("", key), key, value)
             if key == "profile" and not _is_table_of_tables(value):
-                configuration_error(
-                    f"{file.place('', key)}: profile must be a table; write [profile.NAME]"
-                )
+                place = file.place("", key)
+                configuration_error(f"{place}: profile must be a table; write [profile.NAME]")
         file.check(found)
         return file
 
     @property
     def profiles(self) -> dict[str, dict[str, Any]]:
-        """Its profiles, by name."""
+        """The profiles by name."""
         return dict(self.values.get("profile", {}))
 
     @property
@@ -122,9 +121,8 @@ class _File(NamedTuple):
         """The profile to use where none is chosen."""
         chosen = self.values.get("default_profile")
         if chosen is not None and not isinstance(chosen, str):
-            configuration_error(
-                f"{self.place('', 'default_profile')}: default_profile must be text"
-            )
+            place = self.place("", "default_profile")
+            configuration_error(f"{place}: default_profile must be text")
         return chosen or (_DEFAULT if _DEFAULT in self.profiles else None)
 
     def entries(self, name: str) -> dict[str, Entry]:
@@ -192,7 +190,7 @@ def _content(path: Path) -> tuple[str, os.stat_result]:
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - late, as most have no such file
+    import tomllib  # noqa: PLC0415 - only where there is such a file
 
     values, reason = {}, None
     try:
@@ -201,7 +199,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         reason = str(error)
     except RecursionError:
         reason = "too deep"
-    if reason is not None:  # here, as the parser's own error may hold the text of the file
+    if reason is not None:  # here: the parser's error may hold the text of the file
         configuration_error(f"{path} is not TOML: {reason}")
     return values
 
@@ -211,8 +209,8 @@ def _is_table_of_tables(value: object) -> bool:
 
 
 def _line_of(text: str, table: str, key: str) -> int | None:
-    """Finds the line of a key; the parser does not tell."""
-    import re  # noqa: PLC0415 - late, as most have no such file
+    """Finds the line of a key, which the parser does not give."""
+    import re  # noqa: PLC0415 - only where there is such a file
 
     current = ""
     for number, line in enumerate(text.splitlines(), 1):

@@ -12,13 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from vathos.config.layers import (
-    Layer,
-    Value,
-    credentials_layer,
-    environment_layer,
-    profile_layer,
-)
+from vathos.config.layers import Layer, Value, credentials_layer, environment_layer, profile_layer
 from vathos.config.names import KEYS, SECRETS, variable
 from vathos.config.profile import read_profile
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
@@ -52,7 +46,7 @@ class Settings:
         token_url: URL of the token endpoint; empty if an issuer is given, as its discovery document
             names the token endpoint.
         base_url: Base URL of the API.
-        base_url_is_explicit: Whether somebody chose the base URL; `False` for the default.
+        base_url_is_explicit: Whether the base URL was chosen; `False` for the default.
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
         username: User name, or `None` for a service account.

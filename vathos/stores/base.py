@@ -13,13 +13,13 @@ __all__ = ["SwappingStore", "TokenStore"]
 
 @runtime_checkable
 class TokenStore(Protocol):
-    """Keeps tokens between uses, and hands out the lock of its own reach.
+    """Keeps tokens between uses, and provides a lock for all who share it.
 
-    All methods may be called from any thread. A store that cannot do its work raises
-    `vathos.errors.StoreError`; the caller logs it and goes on without the store.
+    All methods may be called from any thread. A store that fails raises `vathos.errors.StoreError`;
+    the caller logs it and goes on without the store.
 
-    A store that more than one process can reach names its entries by `identity.shared.name` and
-    leaves a token's `issued_boot` out. `vathos.testing.StoreContract` holds a store to all this.
+    A store that several processes share names its entries by `identity.shared.name` and leaves out
+    a token's `issued_boot`. `vathos.testing.StoreContract` tests a store for all this.
     """
 
     def load(self, identity: Identity) -> Token | None:
@@ -30,7 +30,7 @@ class TokenStore(Protocol):
 
         Returns:
             The token last saved, or `None`. It may have expired: its refresh token may still work.
-            What cannot be understood is `None` too, and replaced by the next save.
+            An entry that is no token is `None` too, and replaced by the next save.
 
         Raises:
             StoreError: If the store cannot be read.
@@ -61,10 +61,10 @@ class TokenStore(Protocol):
         ...
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[object]:
-        """Serialises renewals among all who share this store.
+        """Lets one of all who share this store renew at a time.
 
-        The lock saves token requests; nothing else rests on it. It does not close the store to
-        others, and it must not outlive its holder for long.
+        The lock only saves token requests; correctness does not depend on it. Others may still read
+        and write the store. A lock must become free soon after its holder died.
 
         Args:
             identity: Whose renewal.
@@ -81,8 +81,8 @@ class TokenStore(Protocol):
 class SwappingStore(TokenStore, Protocol):
     """A store that compares and replaces in one step, also where a lock was lost.
 
-    That keeps a late save from overwriting a newer token, and gives a refresh token to one caller
-    only. On a store without it both rest on the lock.
+    So a late save never overwrites a newer token, and only one caller gets a refresh token. Without
+    it, both depend on the lock.
     """
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:

@@ -32,7 +32,7 @@ _GRACE = 60.0
 _UNKNOWN_LIFE = 30 * 86400.0
 """Seconds an entry of unknown lifetime is kept."""
 
-# In one step on the server: what somebody else has written meanwhile is not overwritten.
+# In one step on the server, so that no newer token is overwritten.
 _SWAP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

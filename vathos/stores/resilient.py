@@ -1,6 +1,6 @@
 """A token store that may fail: a failure is one warning and a miss, never a failed request.
 
-`ResilientStore` stands before every store. `CircuitBreaker` is for stores that may also hang
+`ResilientStore` wraps every store. `CircuitBreaker` is for stores that may also hang
 (Redis, a keyring): it runs their calls under a deadline, and for a while after a failure none.
 """
 
