@@ -154,7 +154,7 @@ def bars(story: Story, top: float) -> list[str]:
         parts.append(box(life.start, turn, row, ROW, "fresh", f"by {grant}, fresh"))
         parts.append(box(turn, end, row, ROW, "stale", "stale"))
         if early:
-            parts.append(box(end, life.end, row + 0.5, ROW - 1, "dead", "dead before its time"))
+            parts.append(box(end, life.end, row + 0.5, ROW - 1, "dead", "ended early"))
         short = {"refresh_token": "refresh", "client_credentials": "client"}
         if x(turn) - x(life.start) > 52:
             parts.append(
@@ -178,11 +178,11 @@ def band(story: Story, top: float, title: str) -> list[str]:
     ]
     for blow, after in zip(story.blows, [*story.blows[1:], SECONDS], strict=True):
         count = sum(blow <= at < after for at in refused)
-        words = f"{count} \u00d7 401, sent once more"
+        words = f"{count} \u00d7 401, retried"
         parts.append(label(x(blow) + 12, calls + 25.5, words, "key dim"))
     parts += [
         f'<circle cx="{x(at):.1f}" cy="{top + 3 * (ROW + GAP) + 4:.1f}" r="3.5" '
-        f'class="fail"><title>a renewal failed; the old token serves on</title></circle>'
+        f'class="fail"><title>a renewal failed; the old token is used</title></circle>'
         for at in story.failures
     ]
     return parts
@@ -216,10 +216,10 @@ def key(top: float) -> list[str]:
             "stale: still works",
             166,
         ),
-        ('<rect width="22" height="11" y="-10" class="dead"/>', "dead before its time", 168),
+        ('<rect width="22" height="11" y="-10" class="dead"/>', "ended early", 168),
         ('<path d="M11 -12v14" class="call"/>', "call", 60),
-        ('<path d="M11 -9v9" class="no"/>', "call refused with 401", 176),
-        ('<circle cx="11" cy="-4" r="3.5" class="fail"/>', "renewal that failed", 160),
+        ('<path d="M11 -9v9" class="no"/>', "call answered 401", 176),
+        ('<circle cx="11" cy="-4" r="3.5" class="fail"/>', "failed renewal", 160),
     ]
     parts, left = [], float(LEFT)
     for sign, words, width in signs:
