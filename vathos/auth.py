@@ -107,43 +107,24 @@ class BearerAuth(AuthBase):
 
 
 def mark_decided(request: requests.PreparedRequest) -> None:
-    """Marks a request that `BearerAuth` must leave as it is.
-
-    Args:
-        request: A prepared request with an `auth` of its own, or one that must not get the token.
-    """
+    """Marks a request whose authentication `BearerAuth` must leave as it is."""
     setattr(request, _DECIDED, True)
 
 
 def is_decided(request: requests.PreparedRequest) -> bool:
-    """Tells whether `BearerAuth` must leave a request as it is.
-
-    Args:
-        request: A prepared request.
-
-    Returns:
-        `True` if `mark_decided` has marked it.
-    """
+    """Tells whether `mark_decided` has marked a request."""
     return getattr(request, _DECIDED, False)
 
 
 def attached(request: requests.PreparedRequest) -> bool:
-    """Tells whether a request carries a token of ours.
-
-    Args:
-        request: A prepared request.
-
-    Returns:
-        `True` if a `BearerAuth` has attached one.
-    """
+    """Tells whether a `BearerAuth` has attached its token to a request."""
     return any(isinstance(hook, _Replay) for hook in request.hooks["response"])
 
 
 def detach(request: requests.PreparedRequest) -> None:
     """Removes our token and our hook from a request; leaves those of others.
 
-    Args:
-        request: The prepared request; it gets a new list of hooks, as copies of it share theirs.
+    The request gets a new list of hooks, as copies of it share theirs.
     """
     ours = [hook for hook in request.hooks["response"] if isinstance(hook, _Replay)]
     if ours:
