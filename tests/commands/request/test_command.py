@@ -17,8 +17,7 @@ import urllib3
 
 from tests.canaries import CANARY
 from tests.commands.apis import api_of
-from tests.commands.driving import PROCESS, Driver, environment, process
-from tests.commands.test_token import aged, entries
+from tests.commands.driving import PROCESS, Driver, age, entries, environment, process
 from tests.helpers import vathos_threads
 from vathos import VathosSession
 from vathos.commands.request.call import Caller
@@ -142,7 +141,7 @@ def test_many_at_once_make_one_token_request(server: AuthorizationServer) -> Non
 def test_stale_token_is_renewed_ahead(vathos: Driver, tmp_path: Path) -> None:
     """A stale token is renewed first; while the server is down, the old one is used."""
     vathos("token")
-    aged(tmp_path, 270)
+    age(tmp_path, 270)
     vathos.server.fail("token", Fault.status(503), times=None)
     done = vathos("request", "x", "--token-timeout", "0.3")
     assert told(done.out)["token_number"] == 1
