@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.canaries import CANARY
-from tests.commands.driving import Driver, entries, environment, process, profile, written
+from tests.commands.driving import Driver, entries, profile, written
 from vathos.commands.status_text import local
 from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
@@ -222,12 +222,12 @@ def test_all_takes_no_single_choice(alone: Driver) -> None:
 # --- what is left behind ------------------------------------------------------------------------
 
 
-def test_names_in_memory_go_too(server: AuthorizationServer, runtime: Path) -> None:
+def test_names_in_memory_go_too(vathos: Driver, runtime: Path) -> None:
     """The names of entries that are kept in memory are deleted with the token."""
-    environ = {**environment(server), "XDG_RUNTIME_DIR": str(runtime)}
-    process("token", environ=environ)
+    vathos.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    vathos("token")
     assert (runtime / "vathos" / "names").exists()
-    assert process("logout", environ=environ).status == Exit.DONE
+    assert vathos("logout").status == Exit.DONE
     assert not (runtime / "vathos" / "names").exists()
 
 

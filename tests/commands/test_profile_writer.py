@@ -107,19 +107,6 @@ def test_what_cannot_be_edited_without_harm_is_refused(text: str) -> None:
     assert edited(text, "b", VALUES) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'profile.a.client_id = "x"\n',
-        'profile = { a = { client_id = "x" } }\n',
-        '[profile]\na.client_id = "x"\n',
-    ],
-)
-def test_other_forms_are_replaced_in_place(text: str) -> None:
-    """A profile that is no table of its own keeps its form."""
-    assert edited(text, "a", {"client_id": "y"}) == text.replace("x", "y")
-
-
 @given(
     st.dictionaries(st.text(max_size=5), st.text() | st.floats(0.1, 1e300) | st.lists(st.text())),
     st.text(max_size=5),

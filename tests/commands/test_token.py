@@ -425,22 +425,18 @@ def test_prompt_needs_a_terminal(vathos: Driver) -> None:
     assert "no terminal" in done.err
 
 
-def test_nothing_tells_a_secret(canaries: AuthorizationServer, home: Path, tmp_path: Path) -> None:
+def test_nothing_tells_a_secret(vathos: Driver, canaries: AuthorizationServer, home: Path) -> None:
     """Neither -vv, nor an error, nor the state folder holds a secret."""
-    environ = environment(canaries)
+    vathos.environ = environment(canaries)
     person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}
-    told = []
-    told.append(process("token", "-vv", environ=environ).err)
-    told.append(process("token", "-vv", environ={**environ, **person}).err)
+    done = [vathos("token", "-vv"), vathos("token", "-vv", **person)]
     canaries.fail("token", Fault.status(500, body=CANARY.client_secret), times=None)
-    broken = ("token", "-vv", "--force-renew", "--token-timeout", "1")
-    told.append(process(*broken, environ=environ).err)
-    told += [path.read_text() for path in entries(home)]
-    text = "\n".join(told)
-    assert "token renewed by client_credentials" in text
-    assert len(entries(home)) == 2
-    assert CANARY.client_secret not in text
-    assert CANARY.password not in text
+    done.append(vathos("token", "-vv", "--force-renew", "--token-timeout", "1"))
+    told = "".join(each.err for each in done)
+    assert "token renewed by client_credentials" in told
+    kept = [path.read_text() for path in entries(home)]
+    assert len(kept) == 2
+    assert not any(CANARY.seen_in(text) for text in (told, *kept))
 
 
 # --- many at once, and quickly ------------------------------------------------------------------
@@ -515,25 +511,25 @@ def test_warm_command_is_quick(server: AuthorizationServer, runtime: Path) -> No
     assert min(shares) <= 0.45, shares
 
 
-def test_name_kept_in_memory_is_no_secret(server: AuthorizationServer, runtime: Path) -> None:
-    """What the shortcut keeps is for its owner alone, holds no secret, and a wrong one misses."""
-    environ = {**environment(server), "XDG_RUNTIME_DIR": str(runtime)}
-    first = process("token", environ=environ)
+def test_name_kept_in_memory_is_no_secret(vathos: Driver, runtime: Path) -> None:
+    """The file with names is for its owner alone, holds no secret, and a wrong one misses."""
+    vathos.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    first = vathos("token")
     path = runtime / "vathos" / "names"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     kept = json.loads(path.read_text())
-    assert server.client_secret not in path.read_text()
+    assert vathos.server.client_secret not in path.read_text()
     assert len(kept["names"]) == 1
-    wrong = process("token", environ={**environ, "VATHOS_CLIENT_SECRET": "wrong-secret"})
+    wrong = vathos("token", VATHOS_CLIENT_SECRET="wrong-secret")
     assert wrong.status == Exit.REFUSED
     path.write_text("nonsense")
-    assert process("token", environ=environ) == first
+    assert vathos("token") == first
     path.write_text(json.dumps({**kept, "key": "00"}))  # as good as none
-    assert process("token", environ=environ) == first
+    assert vathos("token") == first
     assert len(json.loads(path.read_text())["key"]) == 64
     path.chmod(0o644)
-    assert process("token", environ=environ) == first
+    assert vathos("token") == first
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no modes")
