@@ -51,7 +51,7 @@ def test_contract_holds_on_a_real_secret_service(tmp_path: Path) -> None:
         pytest.skip("dbus-run-session or gnome-keyring-daemon is not installed")
     script = (
         "echo -n test | gnome-keyring-daemon --unlock --components=secrets >/dev/null && "
-        f"exec {sys.executable} -m pytest -q -rP -p no:cacheprovider "
+        f"exec {sys.executable} -m pytest -q -rP -n0 -p no:cacheprovider "
         f"{HERE.parent / 'secret_service.py'}"
     )
     run = tmp_path / "run"
