@@ -1,4 +1,4 @@
-"""CachedSource: what is handed out, what is bought, and who hears of it."""
+"""CachedSource: which token a caller gets, how it is obtained, and which events tell of it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_rejected_token_is_replaced(server: AuthorizationServer, clock: FakeCloc
     assert server.count() == 2
 
 
-def test_token_bought_by_another_session_is_found(
+def test_token_obtained_by_another_session_is_found(
     server: AuthorizationServer, clock: FakeClock
 ) -> None:
     """Two sources of one identity and store share the token."""
@@ -158,7 +158,7 @@ def test_token_bought_by_another_session_is_found(
     assert server.count() == 1
 
 
-def test_forgotten_token_is_bought_anew(server: AuthorizationServer, clock: FakeClock) -> None:
+def test_forgotten_token_is_obtained_anew(server: AuthorizationServer, clock: FakeClock) -> None:
     """After `forget` the next caller gets another token."""
     source = service_source(server, clock)
     first = source.token()
@@ -250,7 +250,7 @@ def test_dead_refresh_token_is_not_presented(server: AuthorizationServer, clock:
 def test_lost_answer_to_a_rotating_refresh_is_not_repeated(
     server: AuthorizationServer, clock: FakeClock, fault: Fault
 ) -> None:
-    """When the server rotated and the answer was lost, the password buys the next token at once."""
+    """When the server rotated and the answer was lost, the password obtains the next token."""
     source = person_source(server, clock)
     source.token()
     server.fail("token", fault)

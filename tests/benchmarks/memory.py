@@ -37,18 +37,22 @@ def memory(scale: Scale, keys: Sequence[str]) -> Result:
             seconds = None if key == OURS else scale.memory_seconds
             order = {"bed": asdict(bed), "key": key, "calls": scale.memory_calls}
             found = ask("memory:watch", order | {"seconds": seconds})
-            bought = server.token_requests()
+            requests = server.token_requests()
         grown = (found["after"] - found["before"]) / _KIBI
         cells[key] = [
             f"{found['calls']:,}",
             f"{found['failed']:,}",
-            f"{bought:,}",
+            f"{requests:,}",
             f"{found['before'] / _KIBI**2:,.1f}",
             f"{grown:+,.0f}",
             f"{grown * _KIBI / found['counted']:+,.2f}",
         ]
         if key == OURS:
-            figures = {"memory KiB": grown, "memory calls": found["calls"], "memory bought": bought}
+            figures = {
+                "memory KiB": grown,
+                "memory calls": found["calls"],
+                "memory requests": requests,
+            }
     return Result(
         "Memory over many calls",
         [

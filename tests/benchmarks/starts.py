@@ -117,14 +117,14 @@ def command(scale: Scale, keys: Sequence[str]) -> Result:
         ways["`vathos token`, no folder in memory"] = ([*program, "token"], on_disk)
         turns = {name: partial(_wall_time, argv, env, home) for name, (argv, env) in ways.items()}
         found = _timed(turns, scale.starts)
-        bought = server.ask(count)
+        requests = server.ask(count)
     rows, figures = [], {}
     for name in ways:
         ratio = ratios(found[name], found[parent])
         rows.append([name, spread(found[name]).told(_MILLI, 1), ratio.told()])
         figures[f"command {name}"] = ratio.median
     notes = [
-        f"All of these commands together made {bought} token request.",
+        f"All of these commands together made {requests} token request.",
         "The name of the entry is kept in a folder in memory, `XDG_RUNTIME_DIR` or `/dev/shm`; "
         "where there is none, it is computed anew by a hash that is slow on purpose.",
     ]

@@ -65,12 +65,12 @@ def test_contender_calls_with_a_token(key: str, null: bool) -> None:
         contender = load(key, Bed(server.token_url, server.api_url, null=null))
         assert [contender.call(), contender.call()] == [200, 200]
         contender.close()
-        bought = {BASE: 0, "httpx": 0}.get(key, 1)
-        assert server.token_requests() == bought
+        expected = {BASE: 0, "httpx": 0}.get(key, 1)
+        assert server.token_requests() == expected
 
 
 def test_everyone_is_told_of() -> None:
-    """Each module of contenders is in the table, and who is missing is told of with the reason."""
+    """Each module of contenders is in the table, and who is missing is listed with the reason."""
     folder = Path(__file__).parent / "contenders"
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
     assert modules == set(CONTENDERS)

@@ -25,7 +25,7 @@ class Report:
         slow: Calls that took longer than a second.
         longest: Seconds of the longest call.
         token_requests: Token requests sent.
-        renewals: Tokens bought.
+        renewals: Tokens obtained.
         renewal_failures: Renewals that brought no token.
         served_stale: Failed renewals that were covered by the old token.
         replays: Calls sent a second time after a 401.

@@ -64,7 +64,7 @@ def good() -> Report:
     ],
 )
 def test_report_names_what_is_wrong(changes: dict[str, object], words: str) -> None:
-    """Each number that must not be is told in words, and only that one."""
+    """Each number that must not be is named in words, and only that one."""
     report = good()
     assert report.wrong == []
     for name, value in changes.items():

@@ -1,7 +1,7 @@
 """Draws `docs/guide/fleet.svg`.
 
-Run `pytest -s -m slow -k thousand | python -m tests.concurrency.chart`. Of what is piped in, each
-line with the moments of token requests is one curve.
+Run `pytest -s -m slow -k thousand tests/concurrency | python -m tests.concurrency.chart`.
+Of what is piped in, each line with the moments of token requests is one curve.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def stop_in_the_middle(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def current(order: dict[str, Any]) -> str:
-    """Returns the access token that is kept; buys the first one."""
+    """Returns the access token that is kept; obtains the first one."""
     reading, writing = os.pipe()
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Under load: nobody waits for a renewal, and an outage is not noticed."""
+"""Under load: no call waits for a renewal, and an outage is not noticed."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_redis_stops_for_ten_seconds_is_spoilt_and_slow(redis: RedisServer) -> N
 def fleet_of_workers(
     redis: RedisServer, workers: int, lifetimes: int, lifetime: float, **policy: float
 ) -> list[float]:
-    """Lets workers with a store each live for some lifetimes; returns when tokens were bought."""
+    """Lets workers with a store each live for some lifetimes; returns when tokens were obtained."""
     processes = 10
     with AuthorizationServer(access_token_lifetime=lifetime) as server:
         order = {
@@ -173,10 +173,10 @@ def fleet_of_workers(
 
 
 @pytest.mark.slow
-def test_forty_workers_buy_a_token_for_each_lifetime(redis: RedisServer) -> None:
+def test_forty_workers_obtain_a_token_for_each_lifetime(redis: RedisServer) -> None:
     """40 simulated workers on one Redis over 3 lifetimes need at most 6 tokens."""
-    bought = fleet_of_workers(redis, 40, 3, 2.0)
-    assert 3 <= len(bought) <= 6
+    obtained = fleet_of_workers(redis, 40, 3, 2.0)
+    assert 3 <= len(obtained) <= 6
 
 
 LATE = {"stale_share": 0.92, "jitter": 0.02}
@@ -185,13 +185,13 @@ LATE = {"stale_share": 0.92, "jitter": 0.02}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("policy", "most"), [({}, 28), (LATE, 23)], ids=["default", "late"])
-def test_thousand_workers_buy_a_token_for_each_lifetime(
+def test_thousand_workers_obtain_a_token_for_each_lifetime(
     redis: RedisServer, policy: dict[str, float], most: int
 ) -> None:
     """1,000 workers on one Redis need a token for each lifetime of 20, and three more at most.
 
     By default tokens are renewed at 80 % of their life: 20 lifetimes are 25 of those.
     """
-    bought = fleet_of_workers(redis, 1000, 20, 8.0, **policy)
-    print("bought at", json.dumps([round(each, 2) for each in bought]))
-    assert 20 <= len(bought) <= most
+    obtained = fleet_of_workers(redis, 1000, 20, 8.0, **policy)
+    print("obtained at", json.dumps([round(each, 2) for each in obtained]))
+    assert 20 <= len(obtained) <= most
