@@ -169,11 +169,19 @@ def test_bug_in_a_call_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None
         Demo(Screen(io.StringIO()), seconds=0.1, incidents=()).run()
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "21", "nan", "soon"])
-def test_odd_duration_is_a_usage_error(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A duration that is no number, or would take too long, is refused."""
-    assert main(["demo", f"--seconds={seconds}"]) == Exit.USAGE
-    assert "argument --seconds" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--seconds", value) for value in ("0", "-1", "21", "nan", "soon")),
+        *(("--threads", value) for value in ("0", "-1", "33", "many")),
+    ],
+)
+def test_odd_number_is_a_usage_error(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A duration or a number of threads that is too small, too large or no number is refused."""
+    assert main(["demo", f"{option}={value}"]) == Exit.USAGE
+    assert f"argument {option}" in capsys.readouterr().err
 
 
 def test_stopped_job_plays_no_further_incident() -> None:

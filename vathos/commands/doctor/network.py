@@ -111,19 +111,11 @@ class Route:
             certificate = _certificate(origin, proxy, bundle, self.timeout)
         except CertificateProblem as problem:
             yield failed(name, f"{origin.host}: {problem}", problem.fix, Exit.UNSAFE)
-            return
         except OSError as error:
             reason = error.strerror or str(error)[:200]  # what a proxy said has no number
             yield failed(name, f"{origin.host}: {reason}", _TLS_FIX, Exit.UNREACHABLE)
-            return
-        detail = (
-            f"{origin.host}: {certificate.version}, certificate from {certificate.issuer}, "
-            f"valid for another {certificate.days} days"
-        )
-        if certificate.days < _SOON:
-            yield warning(name, detail, "have the server's certificate renewed in time")
         else:
-            yield ok(name, detail)
+            yield _judged(name, origin.host, certificate)
 
 
 def _proxy_to(url: str) -> SplitResult | None:
@@ -175,6 +167,16 @@ class _Certificate(NamedTuple):
     version: str
     issuer: str
     days: int
+
+
+def _judged(name: str, host: str, certificate: _Certificate) -> Check:
+    detail = (
+        f"{host}: {certificate.version}, certificate from {certificate.issuer}, "
+        f"valid for another {certificate.days} days"
+    )
+    if certificate.days < _SOON:
+        return warning(name, detail, "have the server's certificate renewed in time")
+    return ok(name, detail)
 
 
 class CertificateProblem(Exception):  # noqa: N818 - a finding, not an error of the program
