@@ -57,8 +57,8 @@ def null(scale: Scale, keys: Sequence[str]) -> Result:
     return Result(
         "A call without a network",
         [
-            "An adapter answers each GET at once, so that what is left is the client's own work.",
-            "`requests` walks the whole environment in each call, which is why its size matters.",
+            "An adapter answers each GET at once, so only the client's own work is measured.",
+            "`requests` reads the whole environment in each call, so its size matters.",
             f"Each ran {scale.rounds} turns of {scale.calls} calls in one process, "
             "in another order each time.",
         ],
@@ -82,7 +82,7 @@ def loopback(scale: Scale, keys: Sequence[str]) -> Result:
     return Result(
         "A call over loopback",
         [
-            "The server is another process, does next to nothing, and keeps connections open.",
+            "The server is another process that does almost nothing and keeps connections open.",
             f"The environment has {DOZEN} variables.",
         ],
         by_contender(["µs", _BY_BASE, "calls per second"], cells, keys),
@@ -103,8 +103,8 @@ def attach(scale: Scale, keys: Sequence[str]) -> Result:
     return Result(
         "Putting the token on a request",
         [
-            "The token is fresh, and the request was prepared just before.",
-            "What the clock takes was measured too, and is taken off.",
+            "The token is fresh, and the request is already prepared.",
+            "The time that the clock itself takes is subtracted.",
         ],
         by_contender(["µs"], cells, keys),
         reasons("attach", keys),

@@ -42,7 +42,7 @@ def stampede(scale: Scale, keys: Sequence[str]) -> Result:
         [
             f"{scale.threads} threads of one process make their first call at the same moment.",
             f"The token endpoint takes {_TOKEN_DELAY} s for each answer.",
-            "One token request would do.",
+            "One token request is enough.",
         ],
         by_contender(["token requests", "s until all are answered", "failed calls"], cells, keys),
         reasons("stampede", keys),
@@ -73,7 +73,7 @@ def expiry(scale: Scale, keys: Sequence[str]) -> Result:
             "calls; the first call is made before.",
             "Lifetimes this short show in seconds what takes hours elsewhere; rounding to "
             "whole seconds weighs more.",
-            "The API looks at each token, and answers 401 to one that has expired.",
+            "The API checks each token, and answers 401 if it has expired.",
         ],
         by_contender(["calls", "token requests", "failed calls", "slowest call, ms"], cells, keys),
         reasons("expiry", keys),
@@ -99,7 +99,7 @@ def outage(scale: Scale, keys: Sequence[str]) -> Result:
             "503, until the load ends at 99 %.",
             f"{_LOAD} threads call through one client, with {1000 * PAUSE:.0f} ms of rest between "
             "calls.",
-            "Each call could be answered, as the token lives.",
+            "No call has to fail, because the token is still valid.",
         ],
         by_contender(["calls", "failed calls", "share", "slowest call, ms"], cells, keys),
         reasons("outage", keys),

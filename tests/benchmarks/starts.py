@@ -134,7 +134,7 @@ def command(scale: Scale, keys: Sequence[str]) -> Result:
         "`vathos token` with a token in the store",
         [
             "Each row is the wall time of a whole process, from start to end.",
-            "The file store holds a token that works, so that no server is asked.",
+            "The file store has a valid token, so no server is asked.",
         ],
         Table(["", "ms", f"{TIMES} {parent}"], rows),
         {},

@@ -50,7 +50,7 @@ CONTENDERS: dict[str, Entry] = {
     ),
     OURS: Entry(
         "`VathosSession`",
-        "As it comes; tokens in memory, for the processes a `file:` store.",
+        "Default settings; tokens in memory, for the processes in a `file:` store.",
         ("vathos",),
         "from vathos import VathosSession",
     ),
@@ -62,7 +62,7 @@ CONTENDERS: dict[str, Entry] = {
         "import requests_oauthlib",
     ),
     "oauth2session_locked": Entry(
-        "`OAuth2Session`, lock of one's own",
+        "`OAuth2Session` with a lock",
         "The same, but its caller watches `expires_at`, fetches ahead of it under a lock, and "
         "looks again first.",
         ("requests-oauthlib", "oauthlib"),
