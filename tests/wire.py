@@ -20,7 +20,7 @@ import trustme
 
 __all__ = ["Connection", "Request", "Wire", "answering", "closed_port", "dripping", "hanging"]
 
-_PATIENCE = 5.0  # seconds after which a test server gives up, so that a bug does not hang the run
+_PATIENCE = 30.0  # seconds after which a test server gives up, so that a bug does not hang the run
 
 
 class Request(NamedTuple):
