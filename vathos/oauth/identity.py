@@ -1,4 +1,4 @@
-"""The identity of a token: one key, computed in one place, for store, lock and single flight.
+"""The identity of a token: the one key of its store entry, its lock and its renewal.
 
 It covers everything that decides which token the server gives, and the secrets too: with a wrong
 password nobody finds the token that was obtained with the right one.

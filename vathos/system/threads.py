@@ -21,8 +21,8 @@ T = TypeVar("T")
 def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
     """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
 
-    What the work raised is in the future, so that its own `TimeoutError` is told apart. Late work
-    is not stopped. Where no thread can be started, the work runs here, and the deadline is its own.
+    An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
+    Late work is not stopped. If no thread can be started, the work runs here, with its own deadline only.
     """
     finished: Future[T] = Future()
 
