@@ -22,11 +22,16 @@ from typing import Any
 
 from vathos.assembly import build_source
 from vathos.commands.fresh_token import store_of
-from vathos.commands.options import add_settings, completed, log_to_stderr, settings_of
+from vathos.commands.options import (
+    add_settings,
+    completed,
+    config_file,
+    log_to_stderr,
+    settings_of,
+)
 from vathos.commands.profile_writer import ProfileFile
 from vathos.commands.terminal import ask, ask_secret, has_terminal
 from vathos.config.names import KEYS, SECRETS
-from vathos.config.profile import config_path
 from vathos.config.secret_sources import SecretFile
 from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
@@ -76,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _path(options: argparse.Namespace) -> Path:
-    path = Path(options.config) if options.config else config_path(os.environ)
+    path = config_file(options)
     if path is None:
         raise CommandError(
             Exit.CONFIGURATION, "this user has no home folder; name a file with --config"

@@ -21,6 +21,7 @@ __all__ = [
     "add_all",
     "add_settings",
     "completed",
+    "config_file",
     "each_profile",
     "log_to_stderr",
     "require_complete",
@@ -167,6 +168,11 @@ def add_all(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def config_file(options: argparse.Namespace) -> Path | None:
+    """Returns where the profiles are; `None` for a user without a home."""
+    return Path(options.config) if options.config else config_path(os.environ)
+
+
 def each_profile(options: argparse.Namespace) -> list[argparse.Namespace]:
     """Makes of the options of `--all` those for each profile in the file."""
     given = vars(options)
@@ -174,5 +180,5 @@ def each_profile(options: argparse.Namespace) -> list[argparse.Namespace]:
         raise CommandError(
             Exit.USAGE, "--all takes neither --profile nor a secret from standard input"
         )
-    path = Path(options.config) if options.config else config_path(os.environ)
+    path = config_file(options)
     return [argparse.Namespace(**{**given, "profile": name}) for name in profile_names(path)]
