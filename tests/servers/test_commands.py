@@ -15,7 +15,7 @@ from tests.servers.realm import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Re
 from tests.servers.resource import ProtectedResource
 
 # pexpect forks, which newer Pythons warn of in a process with threads; the child only executes.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")]
 
 
 def account(realm: Realm, resource: ProtectedResource) -> Account:
