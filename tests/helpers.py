@@ -1,12 +1,15 @@
-"""What several test files share: threads to wait for, and sources on an embedded server."""
+"""What several test files share: waits, threads, processes, sources on an embedded server."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.conftest import FakeClock
@@ -111,3 +114,19 @@ def in_child(work: object, seconds: float = PATIENCE) -> int:
             os.waitpid(child, 0)
             return -1
         time.sleep(0.002)
+
+
+def python(
+    code: str, *arguments: str, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> str:
+    """Runs Python code in a process of its own, and returns what it printed; a hang is an error."""
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.helpers import python
+from tests.helpers import python
 from tests.wire import Connection, Wire
 from vathos.testing import Fault
 

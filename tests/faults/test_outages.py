@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FakeClock, QuickWaits
-from tests.faults.helpers import pause_left, session_of
+from tests.faults.helpers import backoff_left, session_of
 from tests.helpers import PATIENCE, together, wait_for
 from tests.wire import Connection, Wire, closed_port
 from vathos import VathosSession
@@ -105,7 +105,7 @@ def test_retry_after(
         session.get("x")
     # There is no time for another attempt, or there was for all of them.
     assert server.count() == (1 if obeyed else 3)
-    left = pause_left(session)
+    left = backoff_left(session)
     assert left == pytest.approx(obeyed) if obeyed else left <= 0.5
     server.heal()
     clock.advance(left)

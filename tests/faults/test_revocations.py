@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.helpers import pause_left, session_of
+from tests.faults.helpers import backoff_left, session_of
 from tests.helpers import together
 from vathos.testing import AuthorizationServer
 
@@ -21,7 +21,7 @@ def test_restart_with_an_empty_database(server: AuthorizationServer) -> None:
     numbers = together(50, lambda _: session.get("x").json()["token_number"])
     assert len(set(numbers)) == 1
     assert (server.count("refresh_token"), server.count("password")) == (1, 2)
-    assert pause_left(session) == 0
+    assert backoff_left(session) == 0
 
 
 @pytest.mark.fault(17)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FakeClock
-from tests.faults.helpers import python
-from tests.helpers import join_background, service_source
+from tests.helpers import join_background, python, service_source
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.system.clock import Instant, now
 from vathos.testing import AuthorizationServer
