@@ -51,7 +51,8 @@ def person_source(
 def vathos_threads() -> list[threading.Thread]:
     """Lists the threads of the client side that still run."""
     names = ("vathos-renewal", "vathos-keep-warm", "vathos-token-request")
-    return [thread for thread in threading.enumerate() if thread.name in names]
+    # One that is just being started has no ident yet, and cannot be joined.
+    return [thread for thread in threading.enumerate() if thread.name in names and thread.ident]
 
 
 def join_background(name: str = "vathos-renewal") -> None:

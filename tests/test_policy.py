@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from vathos.errors import ConfigurationError
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.tokens import Instant, Token
 
@@ -31,16 +33,16 @@ def after(seconds: float) -> Instant:
     [
         (1, 0.8, 0.95),
         (5, 4, 4.75),
-        (60, 48, 57),
-        (200, 160, 190),
-        (300, 240, 290),
-        (43_200, 34_560, 43_190),
+        (60, 48, 59),
+        (200, 160, 199),
+        (300, 240, 299),
+        (43_200, 34_560, 43_199),
     ],
 )
 def test_margins_are_shares_of_the_lifetime(
     lifetime: float, stale_after: float, expired_after: float
 ) -> None:
-    """Stale after 80 % of the life; expired for the last 5 % of it, but at most for 10 s."""
+    """Stale after 80 % of the life; expired for the last 5 % of it, but at most for 1 s."""
     policy, token = RenewalPolicy(position=0), living(lifetime)
     moments = [
         0,
@@ -61,7 +63,7 @@ def test_margins_are_shares_of_the_lifetime(
 def test_margins_begin_at_their_moment() -> None:
     """At the very moment a margin begins, the token is in it."""
     policy, token = RenewalPolicy(stale_share=0.5, jitter=0), living(200)
-    moments = [99.999, 100, 189.999, 190]
+    moments = [99.999, 100, 198.999, 199]
     assert [policy.state(token, after(moment)).name for moment in moments] == [
         "FRESH",
         "STALE",
@@ -137,8 +139,48 @@ def test_unknown_lifetime_is_fresh() -> None:
 def test_expired_while_it_still_lives() -> None:
     """A token that would die on its way to the API is not used."""
     token = living(60)
-    assert token.seconds_left(after(58)) == 2
-    assert RenewalPolicy().state(token, after(58)) is Freshness.EXPIRED
+    assert token.seconds_left(after(59.5)) == 0.5
+    assert RenewalPolicy().state(token, after(59.5)) is Freshness.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "renewal_seconds", "stale_after"),
+    [
+        (2, 0.2, 1.5),  # two renewals and the pause of a retry fit before the end
+        (60, 7, 45.9),
+        (10, 1.8, 6.3),
+        (5, 4, 2.5),  # but never before half of the life
+        (300, 0.05, 240),  # a quick server changes nothing
+    ],
+)
+def test_token_is_stale_early_where_renewals_take_long(
+    lifetime: float, renewal_seconds: float, stale_after: float
+) -> None:
+    """No caller waits, as long as a renewal and its retry fit into what is left."""
+    policy, token = RenewalPolicy(position=0), living(lifetime)
+    assert policy.state(token, after(stale_after - 0.01), renewal_seconds) is Freshness.FRESH
+    assert policy.state(token, after(stale_after + 0.01), renewal_seconds) is Freshness.STALE
+    left = policy.seconds_fresh(token, AT, renewal_seconds)
+    assert left == pytest.approx(stale_after)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"stale_share": -1},
+        {"stale_share": 1.5},
+        {"stale_share": "0.5"},
+        {"jitter": -5},
+        {"expired_share": 2},
+        {"expired_cap": -1},
+        {"expired_cap": float("nan")},
+        {"position": True},
+    ],
+)
+def test_nonsense_is_refused(arguments: dict[str, Any]) -> None:
+    """A policy that cannot be meant is an error when it is built, which names the value."""
+    with pytest.raises(ConfigurationError, match=next(iter(arguments))):
+        RenewalPolicy(**arguments)
 
 
 @pytest.mark.parametrize("left", [-0.001, -1, -YEAR])

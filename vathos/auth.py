@@ -18,7 +18,7 @@ from vathos.events import Events, Replayed
 from vathos.oauth.challenges import bearer_error
 from vathos.oauth.urls import Origin, origin_of, receiver_of
 from vathos.renewal.process import process
-from vathos.source import TokenSource
+from vathos.source import CachedSource, TokenSource
 from vathos.system.logs import logger
 from vathos.tokens import Instant, Token, now
 
@@ -27,6 +27,12 @@ __all__ = ["BearerAuth"]
 log = logger("auth")
 
 _UNAUTHORIZED = 401
+
+_YOUNG = 1.0
+"""Seconds after its issue within which a token that is refused tells of a wrong API server."""
+
+_MANY = 4
+"""Young tokens refused in a row, after which renewals forced by a 401 are rationed."""
 
 # An attribute of a prepared request, set by `mark_decided` and read by `is_decided`: its
 # authentication was decided before, by an `auth` of its own or at a redirect, and `BearerAuth`
@@ -83,6 +89,27 @@ class BearerAuth(AuthBase):
             InsecureTransportError: If the token would be sent over plain http to another machine.
             VathosError: If no token can be obtained.
         """
+        return self.attach(request)
+
+    def attach(
+        self,
+        request: requests.PreparedRequest,
+        timeout: float | tuple[float | None, float | None] | None = None,
+    ) -> requests.PreparedRequest:
+        """Attaches a token as a call does, for a caller whose time is limited.
+
+        Args:
+            request: The prepared request; its header and hooks are changed.
+            timeout: Seconds to wait for a token at most, or a pair as `requests` takes it, whose
+                sum counts; as long as the source allows by default.
+
+        Returns:
+            The same request.
+
+        Raises:
+            InsecureTransportError: If the token would be sent over plain http to another machine.
+            VathosError: If no token can be obtained.
+        """
         if is_decided(request):
             return request
         if request.hooks["response"]:
@@ -94,7 +121,7 @@ class BearerAuth(AuthBase):
             log.debug("no token for a foreign origin", extra={"vathos.origin": str(origin)})
             return request
         _require_secure(origin)
-        token = self.source.token()
+        token = self.source.token() if timeout is None else _ask(self.source, timeout)
         _attach(request, token)
         # First, so that the caller's own hooks see the final answer; and in a new list, as copies
         # of a request share theirs.
@@ -148,7 +175,7 @@ class _Replay:
             return response
         if not self.auth.replay:
             return response
-        other = self._other_token()
+        other = self._other_token(kwargs.get("timeout"))
         if other is None:
             return response
         request = response.request.copy()
@@ -164,16 +191,20 @@ class _Replay:
         """Tells whether the request carries exactly this token: after a redirect it may not."""
         return request.headers.get("Authorization") == _header(self.token)
 
-    def _other_token(self) -> Token | None:
+    def _other_token(self, timeout: Any) -> Token | None:
         """Finds a token to try instead; `None` if there is none."""
         source = self.auth.source
         try:
-            token = source.token()
+            token = _ask(source, timeout)
             if token.access_token == self.token.access_token:
-                if (wait := process.rejections.left(source.name, self.auth.clock())) > 0:
+                wait = process.rejections.left(source.name, self.auth.clock())
+                if isinstance(source, CachedSource):
+                    # In an outage the 401 is returned at once.
+                    wait = max(wait, source.state().backoff)
+                if wait > 0:
                     log.info("401 returned to the caller: no renewal for another %.0f s", wait)
                     return None
-                token = source.token(rejected=self.token)
+                token = _ask(source, timeout, self.token)
         except VathosError as error:
             log.warning("401 returned to the caller: no other token: %s", error)
             return None
@@ -207,10 +238,41 @@ class _Replay:
                     wait,
                 )
         else:
-            process.rejections.reset(name)
+            self._note_help()
             log.debug("401: the retry with another token was accepted")
         self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed
+
+    def _note_help(self) -> None:
+        """Ends the backoff, unless new tokens are refused at once again and again.
+
+        One of several API servers that refuses everything looks like this: each new token helps
+        until a request meets that server.
+        """
+        name, at = self.auth.source.name, self.auth.clock()
+        issued = self.token.issued_boot
+        is_young = issued is not None and at.boot - issued < _YOUNG
+        count = process.refused_young.get(name, 0) + 1 if is_young else 0
+        process.refused_young[name] = count
+        if count < _MANY:
+            process.rejections.reset(name)
+        elif wait := process.rejections.start(name, at):
+            log.warning(
+                "the API refused %d new tokens in a row and accepted others; perhaps one of its "
+                "servers is wrong; no 401 forces a renewal for %.0f s",
+                count,
+                wait,
+            )
+
+
+def _ask(source: TokenSource, timeout: Any, rejected: Token | None = None) -> Token:
+    """Asks for a token within the `timeout` of a call: a number, a pair, or `None`."""
+    if not isinstance(source, CachedSource):  # one of the user's keeps its own time
+        return source.token(rejected) if rejected else source.token()
+    if isinstance(timeout, tuple):
+        timeout = None if None in timeout else sum(timeout)
+    seconds = timeout if isinstance(timeout, int | float) else None
+    return source.token(rejected, timeout=seconds)
 
 
 def _header(token: Token) -> str:

@@ -296,7 +296,7 @@ class VathosSession(FastSession, SourcedSession):
         kwargs.setdefault("timeout", self.timeout)
         if isinstance(request, requests.PreparedRequest):
             if self._bearer is not None:
-                self._bearer(request)
+                self._bearer.attach(request, kwargs["timeout"])
             else:
                 self._require_credentials(request)
         return super().send(request, **kwargs)

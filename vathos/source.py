@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from vathos.errors import (
-    ConfigurationError,
     TokenRequestError,
     TokenResponseError,
     VathosError,
@@ -20,7 +19,6 @@ from vathos.oauth.identity import Credentials, Identity
 from vathos.oauth.revocation import revoke
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.renewal.cache import TokenCache
-from vathos.renewal.process import process
 from vathos.renewal.renewer import Renewer
 from vathos.stores.base import TokenStore
 from vathos.stores.resilient import ResilientStore
@@ -154,11 +152,14 @@ class CachedSource:
         backoff = self._renewer.backoff_left()
         return SourceState(self._cache.at_hand, self._credentials.identity, backoff)
 
-    def token(self, rejected: Token | None = None) -> Token:
+    def token(self, rejected: Token | None = None, *, timeout: float | None = None) -> Token:
         """Gives a token that works.
+
+        A renewal that takes longer than this caller waits goes on, and serves the next one.
 
         Args:
             rejected: A token that the API refused; the answer is another one.
+            timeout: Keyword only. Seconds this caller waits at most; the source's own at most.
 
         Returns:
             The token.
@@ -171,13 +172,13 @@ class CachedSource:
         """
         token = self._cache.at_hand
         if token is not None and rejected is None:
-            match self.policy.state(token, self.endpoint.clock()):
+            match self.policy.state(token, self.endpoint.clock(), token.renewal_seconds):
                 case Freshness.FRESH:
                     return token
                 case Freshness.STALE:
                     self._renew_in_background(token)
                     return token
-        return self._wait_for_token(rejected)
+        return self._wait_for_token(rejected, timeout)
 
     def warm(self) -> float:
         """Renews the token if that is due; for the thread that keeps it warm.
@@ -186,8 +187,10 @@ class CachedSource:
             Seconds until it is due again, by the present clocks.
         """
         token, at = self._cache.at_hand, self.clock()
-        if token is not None and self.policy.state(token, at) is Freshness.FRESH:
-            return min(self.policy.seconds_fresh(token, at), _LONGEST_SLEEP)
+        if token is not None:
+            fresh = self.policy.seconds_fresh(token, at, token.renewal_seconds)
+            if fresh > 0:
+                return min(fresh, _LONGEST_SLEEP)
         self._renew_ahead(self.timeout)
         return max(self._renewer.backoff_left(), 0.01)
 
@@ -228,68 +231,55 @@ class CachedSource:
     def _renew_in_background(self, token: Token) -> None:
         """Has a token that still works renewed, unless that is under way or has just failed."""
         if self._renewer.backoff_left() <= 0:
-            budget = max(token.seconds_left(self.clock()) / 2, 0.5)
-            self._background.start(lambda: self._renew_ahead(min(budget, self.timeout)))
+            budget = min(max(token.seconds_left(self.clock()), 0.5), self.timeout)
+            self._background.start(lambda: self._renew_ahead(budget))
 
-    def _renew_ahead(self, timeout: float) -> None:
+    def _renew_ahead(self, budget: float) -> None:
         """Renews while no caller waits: a failure is a log line, and another attempt later."""
         try:
-            self._credentials.read()
-            self._renewer.renew(None, timeout, ahead=True)
+            self._renewer.renew(None, budget, ahead=True)
         except VathosError as error:
-            if isinstance(error, ConfigurationError):
-                self._renewer.back_off()
             self._note_failure(error)
         else:
             self._note_success()
 
-    def _wait_for_token(self, rejected: Token | None) -> Token:
+    def _wait_for_token(self, rejected: Token | None, timeout: float | None) -> Token:
         """Gets a token for a caller who waits, and notes for how long."""
         started = time.monotonic()
+        wait = self.timeout if timeout is None else min(timeout, self.timeout)
         try:
-            token = self._find_or_renew(rejected, started + self.timeout)
+            token = self._find_or_renew(rejected, started, wait)
         finally:
             self.events.waited(time.monotonic() - started)
         if self.keep_warm:
             self._warmth.start(self)
         return token
 
-    def _find_or_renew(self, rejected: Token | None, deadline: float) -> Token:
+    def _find_or_renew(self, rejected: Token | None, started: float, wait: float) -> Token:
         """Looks in the store, else renews; repeats after failures that may pass, if time allows."""
-        cache, had_one = self._cache, self._cache.at_hand is not None
+        had_one, left = self._cache.at_hand is not None, wait
         while True:
+            old = self._old_token(rejected)
+            if old is not None and (self._failures or self._renewer.backoff_left() > 0):
+                self._renew_in_background(old)
+                return old
             try:
-                _, identity = self._credentials.read()
-                if found := cache.look(identity, rejected):
-                    cache.at_hand = found
-                    return found
-                process.lockout.check(identity, self.clock())
-                old = self._old_token(rejected)
-                if old is not None and (self._failures or self._renewer.backoff_left() > 0):
-                    self._renew_in_background(old)
-                    return old
-                return self._renew_now(rejected, deadline, old)
+                if old is not None:
+                    # An outage must not outlast what is left to fall back on.
+                    left = min(left, old.seconds_left(self.clock()) / 2)
+                token = self._renewer.renew(rejected, self.timeout, wait=left, ahead=False)
             except VathosError as error:
                 if old := self._old_token(rejected):
                     self._note_failure(error)
                     return old
+                left = started + wait - time.monotonic()
                 # A tenth of the time is what the last attempt needs to tell more than "too late".
-                next_try = time.monotonic() + self._renewer.backoff_left()
-                late = next_try >= deadline - self.timeout / 10
+                late = left - self._renewer.backoff_left() <= wait / 10
                 if late or not had_one or not _may_pass(error):
                     raise
-
-    def _renew_now(self, rejected: Token | None, deadline: float, old: Token | None) -> Token:
-        """Renews for a caller who waits; `old` is the token that works until then, if any does."""
-        # After a failure nobody asks before the backoff is over, so that callers do not stampede.
-        time.sleep(max(min(self._renewer.backoff_left(), deadline - time.monotonic()), 0.0))
-        budget = deadline - time.monotonic()
-        if old is not None:
-            # An outage must not outlast what is left to fall back on.
-            budget = min(budget, max(old.seconds_left(self.clock()) / 2, 1.0))
-        token = self._renewer.renew(rejected, budget, ahead=False)
-        self._note_success()
-        return token
+            else:
+                self._note_success()
+                return token
 
     def _old_token(self, rejected: Token | None) -> Token | None:
         """Returns the token at hand if it still works, for when there is no successor."""
@@ -325,4 +315,4 @@ def _may_pass(error: VathosError) -> bool:
     """Tells whether waiting can help, as opposed to correcting the credentials."""
     if isinstance(error, TokenResponseError):
         return not error.refused
-    return isinstance(error, TokenRequestError)
+    return isinstance(error, TokenRequestError) and error.retryable

@@ -53,6 +53,8 @@ class Token:
         issued_at: Unix timestamp (seconds, UTC) of the moment before the token request was sent.
         issued_boot: The same moment on the boot clock of the machine that obtained the token, or
             `None` if it came from elsewhere.
+        renewal_seconds: How long renewals took lately, in seconds, the slow ones remembered for
+            some time; zero if that is not known.
     """
 
     access_token: str
@@ -62,6 +64,7 @@ class Token:
     refresh_expires_at: float | None = None
     issued_at: float = 0.0
     issued_boot: float | None = None
+    renewal_seconds: float = 0.0
 
     @classmethod
     def from_response(cls, answer: Mapping[str, Any], requested: Instant) -> Token:
@@ -235,6 +238,17 @@ class Token:
             This token, or one with the older refresh token.
         """
         return self if self.refresh_token is not None else self.with_refresh_token_of(older)
+
+    def learned(self, renewal_seconds: float) -> Token:
+        """Notes how long renewals take, for whoever renews this token.
+
+        Args:
+            renewal_seconds: Seconds.
+
+        Returns:
+            The token with that.
+        """
+        return replace(self, renewal_seconds=renewal_seconds)
 
     def without_refresh_token(self) -> Token:
         """Removes a refresh token that may have been used.

@@ -1,9 +1,13 @@
-"""Single flight and keyed locks: one works, the others wait, none for ever."""
+"""Single flight and keyed locks: one works, the others wait, and nobody waits for ever."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import itertools
+import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +17,7 @@ import pytest
 
 from vathos.errors import TokenResponseError
 from vathos.system import locks
-from vathos.system.locks import KeyedLock, SingleFlight
+from vathos.system.locks import KeyedLock, ReentryError, SingleFlight
 
 PATIENCE = 5.0
 
@@ -51,11 +55,11 @@ def work() -> Iterator[Workshop]:
 
 @pytest.fixture
 def joined(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Counts the callers that wait for the work of another."""
+    """Counts the callers that wait for a flight."""
     seen = threading.Semaphore(0)
 
     class Seen(Future[Any]):
-        """An outcome that tells when somebody waits for it."""
+        """A flight that tells when somebody waits for it."""
 
         def exception(self, timeout: float | None = None) -> BaseException | None:
             """Waits, and says so."""
@@ -88,7 +92,7 @@ def start(
 
 def test_lone_caller_works() -> None:
     """Whoever comes first does the work and is told so."""
-    assert SingleFlight[str]().run("key", lambda: "done", timeout=0) == ("done", True)
+    assert SingleFlight[str]().run("key", lambda: "done", timeout=PATIENCE) == ("done", True)
 
 
 def test_waiters_share_one_result(
@@ -200,7 +204,7 @@ def test_waiter_has_a_deadline_of_its_own(pool: ThreadPoolExecutor, work: Worksh
 
 @pytest.mark.parametrize("error", [None, ValueError("words"), KeyboardInterrupt()])
 def test_next_caller_works_anew(error: BaseException | None) -> None:
-    """Work that has ended, well or badly, answers no caller who comes later."""
+    """A flight that has landed, well or badly, answers nobody who comes later."""
     flight = SingleFlight[str]()
     results: list[str] = []
 
@@ -210,33 +214,130 @@ def test_next_caller_works_anew(error: BaseException | None) -> None:
         return "first"
 
     try:
-        flight.run("key", first, timeout=0)
+        flight.run("key", first, timeout=PATIENCE)
     except BaseException as raised:  # noqa: BLE001 - one of them is a KeyboardInterrupt
         results.append(type(raised).__name__)
-    assert flight.run("key", lambda: "second", timeout=0) == ("second", True)
-    assert flight._running == {}
+    assert flight.run("key", lambda: "second", timeout=PATIENCE) == ("second", True)
 
 
 @pytest.mark.parametrize("error", [None, ValueError("words")])
-def test_work_is_forgotten_before_its_result_is_out(
-    error: Exception | None, pool: ThreadPoolExecutor, work: Workshop
-) -> None:
-    """Whoever got a result and asks again starts anew: it never gets the same result twice."""
-    flight = SingleFlight[str]()
-    still_running: list[int] = []
+def test_who_got_a_result_and_asks_again_starts_anew(error: Exception | None) -> None:
+    """The work is no longer joined when its result is out: nobody gets the same result twice."""
+    flight = SingleFlight[int]()
+    count = itertools.count()
 
-    def finish() -> str:
-        work()
+    def work() -> int:
+        number = next(count)
         if error is not None:
             raise error
+        return number
+
+    for _ in range(200):
+        if error is None:
+            flight.run("key", work, timeout=PATIENCE)
+        else:
+            with pytest.raises(ValueError, match="words"):
+                flight.run("key", work, timeout=PATIENCE)
+    assert next(count) == 200
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_work_that_asks_for_itself_gets_an_error_at_once(here: bool) -> None:
+    """A log handler or a store that comes in again does not wait for itself."""
+    flight = SingleFlight[str]()
+
+    def work() -> str:
+        with pytest.raises(ReentryError):
+            flight.run("key", work, timeout=PATIENCE)
         return "done"
 
-    first = pool.submit(flight.run, "key", finish, timeout=PATIENCE)
-    assert work.begun.wait(PATIENCE)
-    flight._running["key"].add_done_callback(lambda _: still_running.append(len(flight._running)))
+    assert flight.run("key", work, timeout=PATIENCE, here=here) == ("done", True)
+
+
+def test_what_follows_is_done_before_the_leader_returns() -> None:
+    """Hooks run after the result is out, and the one who started the work waits for them."""
+    flight = SingleFlight[str]()
+    told: list[object] = []
+
+    def then() -> None:
+        told.append(flight.run("key", lambda: "again", timeout=PATIENCE))
+
+    assert flight.run("key", lambda: "first", timeout=PATIENCE, then=then) == ("first", True)
+    assert told == [("again", True)]
+
+
+def test_interrupted_leader_leaves_the_work_to_the_others(
+    pool: ThreadPoolExecutor, work: Workshop
+) -> None:
+    """Ctrl-C ends the wait of the one who started the work; the others get its result."""
+    flight = SingleFlight[str]()
+    leader = threading.get_ident()
+    interrupt = pool.submit(_interrupt_after, work.begun, leader)
+    with pytest.raises(KeyboardInterrupt):
+        flight.run("key", work, timeout=PATIENCE)
+    interrupt.result(PATIENCE)
+    waiter = pool.submit(flight.run, "key", work, timeout=PATIENCE)
     work.go.set()
-    assert first.exception(PATIENCE) is error
-    assert still_running == [0]
+    assert waiter.result(PATIENCE)[0] == "done"
+
+
+def _interrupt_after(begun: threading.Event, thread: int) -> None:
+    assert begun.wait(PATIENCE)
+    signal.pthread_kill(thread, signal.SIGINT)
+
+
+def test_work_is_done_here_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of threads, and while the interpreter ends, the caller does it itself."""
+
+    def none(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    ident = SingleFlight[int]().run("key", threading.get_ident, timeout=PATIENCE)
+    assert ident == (threading.get_ident(), True)
+
+
+def test_work_whose_thread_never_began_is_done_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt between the two would leave work that nobody does; it is not waited for."""
+    flight = SingleFlight[str]()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda self: None)
+        with pytest.raises(TimeoutError):
+            flight.run("key", lambda: "lost", timeout=0.01)
+    ended = time.monotonic() + PATIENCE
+    while time.monotonic() < ended:
+        with contextlib.suppress(TimeoutError):
+            assert flight.run("key", lambda: "mine", timeout=0.3) == ("mine", True)
+            return
+    pytest.fail("the work that was lost is still waited for")
+
+
+def test_flight_does_not_survive_a_fork(pool: ThreadPoolExecutor, work: Workshop) -> None:
+    """In a forked child nobody works for it: the next caller there works itself."""
+    flight = SingleFlight[str]()
+    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
+    assert work.begun.wait(PATIENCE)
+    flight._after_fork()
+    assert flight.run("key", lambda: "mine", timeout=PATIENCE) == ("mine", True)
+    work.go.set()
+    assert first.result(PATIENCE) == ("done", True)
+
+
+def test_flight_that_a_fork_forgot_does_not_end_another(
+    pool: ThreadPoolExecutor, work: Workshop
+) -> None:
+    """Work that was under way at the fork lands without touching the flight begun since."""
+    flight = SingleFlight[str]()
+    later = Workshop()
+    first = pool.submit(flight.run, "key", work, timeout=PATIENCE)
+    assert work.begun.wait(PATIENCE)
+    flight._after_fork()
+    second = pool.submit(flight.run, "key", later, timeout=PATIENCE)
+    assert later.begun.wait(PATIENCE)
+    work.go.set()
+    assert first.result(PATIENCE) == ("done", True)
+    later.go.set()
+    assert second.result(PATIENCE) == ("done", True)
 
 
 def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Workshop) -> None:
@@ -244,17 +345,17 @@ def test_keys_do_not_wait_for_each_other(pool: ThreadPoolExecutor, work: Worksho
     flight = SingleFlight[str]()
     pool.submit(flight.run, "key", work, timeout=PATIENCE)
     assert work.begun.wait(PATIENCE)
-    assert flight.run("other", lambda: "mine", timeout=0) == ("mine", True)
+    assert flight.run("other", lambda: "mine", timeout=PATIENCE) == ("mine", True)
 
 
-def test_work_may_start_other_work() -> None:
+def test_work_may_start_another_flight() -> None:
     """No lock is held while the work is done."""
     flight = SingleFlight[str]()
 
     def outer() -> str:
-        return flight.run("inner", lambda: "inner", timeout=0)[0]
+        return flight.run("inner", lambda: "inner", timeout=PATIENCE)[0]
 
-    assert flight.run("outer", outer, timeout=0) == ("inner", True)
+    assert flight.run("outer", outer, timeout=PATIENCE) == ("inner", True)
 
 
 # --- keyed lock ---------------------------------------------------------------------------------
@@ -321,6 +422,16 @@ def test_unused_locks_are_forgotten() -> None:
             pass
     gc.collect()
     assert len(keyed._locks) == 0
+
+
+def test_lock_does_not_survive_a_fork() -> None:
+    """A lock that another thread held at the fork would stay locked in the child for ever."""
+    keyed = KeyedLock()
+    with keyed.hold("key", 0):
+        keyed._guard.acquire()
+        keyed._after_fork()
+        with keyed.hold("key", 0):
+            pass
 
 
 def _hold(keyed: KeyedLock, key: str, timeout: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import pickle
 import threading
-from types import SimpleNamespace
 
 import pytest
 
@@ -26,7 +25,7 @@ class NoThread(threading.Thread):
 
 @pytest.fixture
 def _no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "threading", SimpleNamespace(Thread=NoThread))
+    monkeypatch.setattr(threads.threading, "Thread", NoThread)
 
 
 def test_work_in_time_is_finished() -> None:

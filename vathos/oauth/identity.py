@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from vathos.grants import Grant, Secret
@@ -110,6 +110,15 @@ class Credentials:
         self.original = grant  # as it was given; its secrets may be callables
         self.name = _name(_public(token_url, grant))
         self._read: tuple[Grant, Identity] | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """What is equal for all who were given the same, so that they may share a renewal."""
+        try:
+            hash(self.original)
+        except TypeError:  # a callable that cannot be hashed
+            return id(self.original)
+        return self._token_url, self.original
 
     @property
     def is_read(self) -> bool:

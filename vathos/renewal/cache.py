@@ -52,7 +52,7 @@ class TokenCache:
         """Tells whether a token works, is not the rejected one, and is fresh if that is wanted."""
         if is_same_access_token(token, rejected):
             return False
-        state = self._policy.state(token, self._clock())
+        state = self._policy.state(token, self._clock(), token.renewal_seconds)
         return state is Freshness.FRESH or (state is Freshness.STALE and not fresh)
 
     def locked(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:

@@ -32,6 +32,9 @@ log = logger("renewal")
 _SHORTEST_ATTEMPT = 10.0
 """Seconds that one token request gets where the deadline leaves them; else half of what is left."""
 
+_LEEWAY = 1.25
+"""How many times as long as lately a token request may take before another one is tried."""
+
 
 class Obtained(NamedTuple):
     """A token, and how it was obtained.
@@ -78,10 +81,12 @@ class Attempt:
         self._deadline = deadline
         self._events = events
         self._happened = happened
+        self._usual = 0.0  # seconds that a renewal took lately
 
     def obtain(self, older: Token | None, rejected: Token | None, *, ahead: bool) -> Obtained:
         """Obtains a token in place of `older`, the one in the store."""
         process.lockout.check(self._identity, self._endpoint.clock())
+        self._usual = older.renewal_seconds if older is not None else 0.0
         if older is not None and older.refresh_token and older.may_refresh(self._endpoint.clock()):
             obtained = self._refresh(older, older.refresh_token, rejected, ahead=ahead)
             if obtained is not None:
@@ -162,7 +167,7 @@ class Attempt:
     def _request_timeout(self) -> float:
         # A deadline that has passed leaves one short attempt, which then says what is wrong.
         left = max(self._deadline - time.monotonic(), 0.01)
-        return min(left, max(left / 2, _SHORTEST_ATTEMPT))
+        return min(left, max(left / 2, _SHORTEST_ATTEMPT, _LEEWAY * self._usual))
 
     def _lock_out(self, error: TokenResponseError) -> None:
         pause = process.lockout.remember(self._identity, error, self._endpoint.clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vathos.renewal.lockout import Lockout
 from vathos.system.backoff import Backoff
+from vathos.system.bounded import Bounded
 
 __all__ = ["ProcessState", "process"]
 
@@ -14,7 +15,8 @@ class ProcessState:
     Attributes:
         failures: After a renewal that failed, of whatever kind.
         lockout: After credentials were refused.
-        rejections: After a renewal forced by a 401 that did not help.
+        rejections: After renewals forced by a 401 that did not help, or not for long.
+        refused_young: How many tokens in a row the API refused within a second of their issue.
     """
 
     def __init__(self) -> None:
@@ -26,6 +28,7 @@ class ProcessState:
         self.failures = Backoff(first=0.5, longest=30.0, jitter=0.5)
         self.lockout = Lockout()
         self.rejections = Backoff()
+        self.refused_young: Bounded[str, int] = Bounded(1024)
 
 
 process = ProcessState()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError
+from vathos.errors import RenewalTimeout, TokenRequestError, VathosError
 from vathos.events import Event, Events, RenewalFailed, Renewed
 from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
@@ -15,7 +17,7 @@ from vathos.renewal.cache import TokenCache, is_same_access_token
 from vathos.renewal.obtain import Attempt, Obtained
 from vathos.renewal.process import process
 from vathos.renewal.retry import retry_after
-from vathos.system.locks import SingleFlight
+from vathos.system.locks import ReentryError, SingleFlight
 from vathos.system.logs import logger
 from vathos.tokens import Token
 
@@ -25,6 +27,29 @@ log = logger("renewal")
 
 # One for the process: all sessions of one identity share one renewal, and its failure.
 _renewals: SingleFlight[Obtained] = SingleFlight()
+
+_GRACE = 0.5
+"""Seconds after its time is up that a renewal gets to say what went wrong."""
+
+_DECAY = 0.75
+"""What is left of the memory of a slow renewal after each quicker one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a renewal is for, and what happened in it.
+
+    Attributes:
+        rejected: A token that the API refused: the result is another one.
+        ahead: Whether the old token still works, so that only a fresh one is a success.
+        deadline: When to give up, on the clock of `time.monotonic`.
+        happened: Events, told when no lock is held any more.
+    """
+
+    rejected: Token | None
+    ahead: bool
+    deadline: float
+    happened: list[Event] = field(default_factory=list)
 
 
 class Renewer:
@@ -56,23 +81,23 @@ class Renewer:
         self._sharing = sharing
         self._events = events
         self._on_renewed = on_renewed
+        self._unreadable = object()  # names the backoff after secrets that cannot be read
 
-    def renew(self, rejected: Token | None, timeout: float, *, ahead: bool) -> Token:
-        """Leads the one renewal, or waits for it; the new token is then at hand.
+    def renew(
+        self, rejected: Token | None, budget: float, *, wait: float = math.inf, ahead: bool
+    ) -> Token:
+        """Returns a token from the store, else a new one; it is then at hand.
 
-        `rejected` is a token that the API refused: the result is another one. `ahead` says that
-        the old token still works, so that only a fresh one is a success.
+        The renewal itself may take `budget` seconds and goes on when this caller, after `wait`
+        seconds, goes away. A renewal `ahead` is done on the present thread, which waits for
+        nothing else.
         """
+        started = time.monotonic()
+        leave = started + min(wait, budget)
         while True:
-            happened: list[Event] = []
-            try:
-                obtained, led = self._lead_or_wait(rejected, timeout, happened, ahead=ahead)
-            finally:
-                # Only now: no hook is called while a lock is held or others wait.
-                for event in happened:
-                    self._events.tell(event)
-            if led and obtained.grant_type:
-                self._announce(obtained)
+            obtained, led = self._lead_or_wait(_Order(rejected, ahead, started + budget), leave)
+            # Also whoever only waited: each source has a cache of its own.
+            self._cache.at_hand = obtained.token
             if led or not is_same_access_token(obtained.token, rejected):
                 return obtained.token
             # That renewal had begun before the API refused what it was to bring: once more.
@@ -80,94 +105,117 @@ class Renewer:
     def backoff_left(self) -> float:
         """Seconds for which no renewal is to be tried, as the last one failed; zero if one may."""
         at, credentials = self._endpoint.clock(), self._credentials
-        left = process.failures.left(credentials.name, at)
+        left = process.failures.left(self._unreadable, at)
         if credentials.is_read:
             left = max(left, process.failures.left(credentials.identity.key, at))
         return left
 
-    def back_off(self) -> None:
-        """Starts a backoff for secrets that cannot be read, whatever they would be."""
-        process.failures.start(self._credentials.name, self._endpoint.clock())
+    def _lead_or_wait(self, order: _Order, leave: float) -> tuple[Obtained, bool]:
+        timeout = max(leave - time.monotonic(), 0.0)
+        # Whoever waits to the end of the renewal hears from itself what went wrong.
+        grace = _GRACE if leave >= order.deadline else 0.0
+        obtained: list[Obtained] = []
 
-    def _lead_or_wait(
-        self, rejected: Token | None, timeout: float, happened: list[Event], *, ahead: bool
-    ) -> tuple[Obtained, bool]:
-        grant, identity = self._credentials.grant, self._credentials.identity
-        deadline = time.monotonic() + timeout
+        def work() -> Obtained:
+            obtained.append(self._renew(order))
+            return obtained[0]
+
+        def then() -> None:
+            for event in order.happened:
+                self._events.tell(event)
+            if obtained and obtained[0].grant_type:
+                self._announce(obtained[0])
+
         try:
-            obtained, led = _renewals.run(
-                (id(self._sharing), identity.key),
-                lambda: self._renew(
-                    grant, identity, rejected, deadline, happened=happened, ahead=ahead
-                ),
-                timeout=timeout,
+            key = (id(self._sharing), self._credentials.key)
+            return _renewals.run(
+                key, work, timeout=timeout, grace=grace, then=then, here=order.ahead
             )
         except RenewalTimeout:
             raise
         except TimeoutError:
             raise RenewalTimeout(
-                f"another caller's token renewal took longer than {timeout:.1f} s",
+                f"the token renewal at {self._endpoint.url} took longer than the {timeout:.1f} s "
+                "that this call may wait; it goes on",
                 endpoint=self._endpoint.url,
                 sent=True,
             ) from None
-        # Before the events are told: who hears of the renewal may ask for the token.
-        self._cache.at_hand = obtained.token
-        return obtained, led
+        except ReentryError:
+            raise TokenRequestError(
+                "a token was asked for from inside its own renewal (by a log handler, a store or a "
+                "callable that reads a secret), and there is none that still works",
+                endpoint=self._endpoint.url,
+                retryable=False,
+            ) from None
 
-    def _renew(
-        self,
-        grant: Grant,
-        identity: Identity,
-        rejected: Token | None,
-        deadline: float,
-        *,
-        happened: list[Event],
-        ahead: bool,
-    ) -> Obtained:
-        cache, started = self._cache, time.monotonic()
-        if ahead and (found := cache.look(identity, fresh=True)):
-            return Obtained(found, "")
-        timeout = deadline - started
+    def _renew(self, order: _Order) -> Obtained:
+        try:
+            grant, identity = self._credentials.read()
+        except VathosError:
+            # Not by the name of the client: another session of it may have its secret.
+            process.failures.start(self._unreadable, self._endpoint.clock())
+            raise
+        cache, rejected, ahead = self._cache, order.rejected, order.ahead
+        if found := cache.look(identity, rejected, fresh=ahead):
+            return self._found(found)
+        process.lockout.check(identity, self._endpoint.clock())
+        # After a failure nobody asks before the backoff is over, so that callers do not stampede.
+        time.sleep(max(min(self.backoff_left(), order.deadline - time.monotonic()), 0.0))
+        started = time.monotonic()
+        left = max(order.deadline - started, 0.0)
         # Whoever holds the lock may be stopped or hung: half of the time is left to do without it.
-        with cache.locked(identity, timeout if ahead else timeout / 2):
+        with cache.locked(identity, left / 2):
             # Look again: another thread, process or machine may have been first.
             older = cache.stored(identity)
             if older is not None and cache.serves(older, rejected, fresh=ahead):
-                return Obtained(older, "")
-            attempt = Attempt(
-                grant,
-                identity,
-                self._endpoint,
-                cache,
-                deadline=deadline,
-                events=self._events,
-                happened=happened,
-            )
-            try:
-                # Not the token at hand: its refresh token may be in other hands as well.
-                obtained = attempt.obtain(older, rejected, ahead=ahead)
-            except (TokenRequestError, TokenResponseError) as error:
-                pause = self._note_failure(identity, error)
-                happened.append(RenewalFailed(identity.name, copy.copy(error), ahead, pause))
-                raise
-            process.failures.reset(identity.key)
-            process.failures.reset(identity.name)
+                return self._found(older)
+            obtained = self._obtain(grant, identity, older, order)
             if obtained.grant_type:
                 cache.replace(identity, obtained.replaces, obtained.token, rejected)
+        cache.at_hand = obtained.token
         if obtained.grant_type:
             seconds, expires_at = time.monotonic() - started, obtained.token.expires_at
-            grant_type = obtained.grant_type
-            happened.append(Renewed(identity.name, grant_type, seconds, expires_at, ahead))
+            renewed = Renewed(identity.name, obtained.grant_type, seconds, expires_at, ahead)
+            order.happened.append(renewed)
         return obtained
 
-    def _note_failure(
-        self, identity: Identity, error: TokenRequestError | TokenResponseError
-    ) -> float:
+    def _found(self, token: Token) -> Obtained:
+        self._cache.at_hand = token
+        return Obtained(token, "")
+
+    def _obtain(
+        self, grant: Grant, identity: Identity, older: Token | None, order: _Order
+    ) -> Obtained:
+        """Makes one attempt, and learns from it: how long it took, or when the next may be."""
+        clock = self._endpoint.clock
+        started = clock().boot
+        attempt = Attempt(
+            grant,
+            identity,
+            self._endpoint,
+            self._cache,
+            deadline=order.deadline,
+            events=self._events,
+            happened=order.happened,
+        )
+        try:
+            # Not the token at hand: its refresh token may be in other hands as well.
+            obtained = attempt.obtain(older, order.rejected, ahead=order.ahead)
+        except VathosError as error:
+            pause = self._back_off(identity, error)
+            happened = RenewalFailed(identity.name, copy.copy(error), order.ahead, pause)
+            order.happened.append(happened)
+            raise
+        process.failures.reset(identity.key)
+        process.failures.reset(self._unreadable)
+        before = older.renewal_seconds * _DECAY if older is not None else 0.0
+        seconds = max(clock().boot - started, before)
+        return obtained._replace(token=obtained.token.learned(seconds))
+
+    def _back_off(self, identity: Identity, error: VathosError) -> float:
         """Starts the next backoff, at least what the server asked for; returns its seconds."""
         at = self._endpoint.clock()
-        asked = None
-        if isinstance(error, TokenResponseError):
-            asked = retry_after(error.retry_after, at.wall)
+        asked = retry_after(getattr(error, "retry_after", None), at.wall)
         process.failures.start(identity.key, at, at_least=asked or 0.0)
         return process.failures.left(identity.key, at)
 

@@ -17,7 +17,7 @@ __all__ = ["decode", "encode"]
 
 _VERSION = 1
 _TEXTS = ("access_token", "refresh_token", "scope")
-_NUMBERS = ("expires_at", "refresh_expires_at", "issued_at")
+_NUMBERS = ("expires_at", "refresh_expires_at", "issued_at", "renewal_seconds")
 
 
 def encode(token: Token) -> str:
@@ -42,6 +42,8 @@ def decode(text: str | bytes) -> Token | None:
         token = Token.from_response(values, Instant(issued_at, 0.0))
     except MalformedTokenError:
         return None
+    # An entry of an older version says nothing of renewals.
+    numbers["renewal_seconds"] = max(numbers["renewal_seconds"] or 0.0, 0.0)
     return replace(token, **numbers, issued_boot=None)
 
 

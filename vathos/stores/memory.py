@@ -29,7 +29,7 @@ class MemoryStore:
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards the order of _tokens; a single read needs no lock
+        self._guard = threading.RLock()  # guards the order of _tokens; a single read needs no lock
         # The parent has the same refresh tokens; presented by both, they would look stolen.
         for key, token in list(self._tokens.items()):
             self._tokens[key] = token.without_refresh_token()

@@ -27,7 +27,8 @@ def renew_after_fork(thing: Forkable) -> None:
 class ForkSafeLock:
     """A lock that is free in a forked child, whoever held it: `with self._guard.lock:`.
 
-    The lock is an attribute, as entering a lock written in Python could be interrupted half-way.
+    Reentrant, as a signal handler or a log handler may come in on the thread that holds it. The
+    lock is an attribute, as entering a lock written in Python could be interrupted half-way.
     """
 
     __slots__ = ("__weakref__", "lock")
@@ -37,7 +38,7 @@ class ForkSafeLock:
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def __reduce__(self) -> tuple[type[ForkSafeLock], tuple[()]]:
         return (ForkSafeLock, ())

@@ -1,4 +1,4 @@
-"""Locks inside one process: one thread works for all who wait, or one after the other.
+"""Who serialises renewals inside one process.
 
 A lock saves token requests; correctness never rests on it. Whoever gets one looks again first:
 the work may have been done meanwhile.
@@ -6,8 +6,11 @@ the work may have been done meanwhile.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import copy
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -15,16 +18,64 @@ from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from vathos.system.forks import renew_after_fork
+from vathos.system.logs import logger
+from vathos.system.threads import LATEST_BEGIN, Cancellation, cancellation, settle, started
 
-__all__ = ["KeyedLock", "SingleFlight"]
+__all__ = ["KeyedLock", "ReentryError", "SingleFlight"]
 
 T = TypeVar("T")
 
+log = logger("locks")
+
+_at_work: contextvars.ContextVar[frozenset[Hashable]] = contextvars.ContextVar(
+    "vathos_at_work", default=frozenset()
+)
+"""What the present thread, and those that it started for it, work on."""
+
+
+class ReentryError(RuntimeError):
+    """The work asked for is under way further up in the same call; waiting would never end."""
+
+
+class _LostWorkError(BaseException):
+    """The thread that was to do the work never began."""
+
+
+class _Task(Generic[T]):
+    """One piece of work: its result for all who wait, and when everything about it is done."""
+
+    def __init__(self) -> None:
+        self.result: Future[T] = Future()
+        self.settled = threading.Event()
+        self.cancellation = Cancellation()
+        self.started = time.monotonic()
+        self.has_begun = False
+        self.waiting = 0
+
+    def is_lost(self) -> bool:
+        """Tells whether the thread never began, as an interrupt came between the two."""
+        return not self.has_begun and time.monotonic() - self.started >= LATEST_BEGIN
+
+    def wait(self, deadline: float, *, settled: bool) -> BaseException | None:
+        """Waits for the result, and returns the error if it is one; not for work that is lost."""
+        if not self.has_begun and deadline - time.monotonic() > LATEST_BEGIN:
+            with contextlib.suppress(TimeoutError):
+                self.result.exception(LATEST_BEGIN)
+            if self.is_lost():
+                return _LostWorkError()
+        error = self.result.exception(max(deadline - time.monotonic(), 0.0))
+        if settled:
+            self.settled.wait(max(deadline - time.monotonic(), 0.0))
+        return error
+
 
 class SingleFlight(Generic[T]):
-    """Lets the first caller work and gives its result, or its failure, to all who came meanwhile.
+    """Does a piece of work once for all who ask for it meanwhile, on a thread of its own.
 
-    With a plain lock, fifty threads that wait for a server that is down would ask it fifty times.
+    Whoever waits may leave at any moment, by its own timeout or by an interrupt of any kind: the
+    work goes on for the others, or ends and frees its locks where the last one was interrupted. A
+    plain lock would send the waiters through one after another, each to fail on its own: fifty
+    threads would ask fifty times a server that is down.
     """
 
     def __init__(self) -> None:
@@ -32,47 +83,113 @@ class SingleFlight(Generic[T]):
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _running
-        self._running: dict[Hashable, Future[T]] = {}
+        # Reentrant, as a signal handler may come in while its own thread holds it.
+        self._guard = threading.RLock()  # guards _tasks and their counts
+        self._tasks: dict[Hashable, _Task[T]] = {}
 
-    def run(self, key: Hashable, work: Callable[[], T], *, timeout: float) -> tuple[T, bool]:
-        """Returns the result of the work, and whether this caller did it.
+    def run(
+        self,
+        key: Hashable,
+        work: Callable[[], T],
+        *,
+        timeout: float,
+        grace: float = 0.0,
+        then: Callable[[], object] = lambda: None,
+        here: bool = False,
+    ) -> tuple[T, bool]:
+        """Has the work done, or waits for the one who does it already.
 
-        The work runs without any lock held. A caller that waits for another one's work gets a copy
-        of its error, or `TimeoutError` after `timeout` seconds.
+        `then` is called after the result was published, without any lock held; whoever started the
+        work waits for that too. With `here` it is done on the present thread, which must be one
+        that nobody interrupts. Returns the result, and whether this call started the work.
+        Raises `TimeoutError` if it took longer than `timeout` seconds (and `grace` for the one who
+        started it, as the work may tell more), `ReentryError`, or what the work raised, as a copy
+        for each who waits.
         """
+        if key in _at_work.get():
+            raise ReentryError("this is called from inside the work that it asks for")
+        deadline = time.monotonic() + timeout
         while True:
-            with self._guard:
-                outcome = self._running.get(key)
-                mine = outcome is None
-                if outcome is None:
-                    outcome = self._running[key] = Future()
-            if mine:
-                return self._lead(key, outcome, work), True
-            error = outcome.exception(timeout)
+            task, mine = self._join(key, work, then, here=here)
+            try:
+                error = task.wait(deadline + grace * mine, settled=mine)
+            except TimeoutError:
+                self._leave(task)
+                raise
+            except BaseException:
+                # An interrupt. Whoever comes next does not find work that hangs.
+                if self._leave(task) <= 0:
+                    task.cancellation.cancel()
+                raise
             if error is None:
-                return outcome.result(), False
+                return task.result.result(), mine
+            if mine and not isinstance(error, _LostWorkError):
+                raise error
             if isinstance(error, Exception):
                 raise _own(error) from error.__cause__
-            # The one who worked was stopped (Ctrl-C, SystemExit), so the work is not done.
+            # Whoever did the work was stopped (Ctrl-C, SystemExit): it is not done.
 
-    def _lead(self, key: Hashable, outcome: Future[T], work: Callable[[], T]) -> T:
+    def _join(
+        self, key: Hashable, work: Callable[[], T], then: Callable[[], object], *, here: bool
+    ) -> tuple[_Task[T], bool]:
+        task: _Task[T] = _Task()
         try:
-            result = work()
-        except BaseException as error:
-            self._finish(key, outcome)
-            outcome.set_exception(error)
-            raise
-        self._finish(key, outcome)
-        outcome.set_result(result)
-        return result
+            with self._guard:
+                there = self._tasks.get(key)
+                if there is not None and not there.is_lost():
+                    there.waiting += 1
+                    return there, False
+                self._tasks[key] = task
+                task.waiting = 1
 
-    def _finish(self, key: Hashable, outcome: Future[T]) -> None:
-        # Before the result is published: who comes after that looks for himself. In a forked child
-        # the entry may be another one's.
+            def run() -> None:
+                self._work(key, task, work, then)
+
+            if here or not started(run, "vathos-renewal"):
+                run()
+        except BaseException as error:
+            # An interrupt, at whatever step; what has begun is ended like any other work.
+            task.cancellation.cancel()
+            if not task.has_begun:
+                self._end(key, task)
+                settle(task.result, error=error)
+            raise
+        return task, True
+
+    def _leave(self, task: _Task[T]) -> int:
         with self._guard:
-            if self._running.get(key) is outcome:
-                del self._running[key]
+            task.waiting -= 1
+            return task.waiting
+
+    def _work(
+        self, key: Hashable, task: _Task[T], work: Callable[[], T], then: Callable[[], object]
+    ) -> None:
+        task.has_begun = True
+        if task.result.done():  # given up before it began
+            return
+        context = contextvars.copy_context()
+        context.run(_at_work.set, _at_work.get() | {key})
+        context.run(cancellation.set, task.cancellation)
+        try:
+            result = context.run(work)
+        except BaseException as error:  # noqa: BLE001 - handed over to those who wait
+            self._end(key, task)
+            settle(task.result, error=error)
+        else:
+            # Ended before it is published: who comes after that looks for himself.
+            self._end(key, task)
+            settle(task.result, value=result)
+        try:
+            then()
+        except Exception:
+            log.exception("what follows a renewal failed")
+        finally:
+            task.settled.set()
+
+    def _end(self, key: Hashable, task: _Task[T]) -> None:
+        with self._guard:
+            if self._tasks.get(key) is task:  # a fork may have forgotten it
+                del self._tasks[key]
 
 
 def _own(error: Exception) -> Exception:
@@ -84,19 +201,19 @@ def _own(error: Exception) -> Exception:
 
 
 class KeyedLock:
-    """A lock for each key, forgotten when no thread holds it or waits for it."""
+    """A lock for each key, forgotten when nobody holds or awaits it."""
 
     def __init__(self) -> None:
         self._after_fork()
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _locks
+        self._guard = threading.RLock()  # guards _locks
         self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
 
     @contextmanager
     def hold(self, key: Hashable, timeout: float) -> Iterator[None]:
-        """Holds the lock of a key; `TimeoutError` if it is not free within `timeout` seconds."""
+        """Holds the lock of a key; `TimeoutError` if it cannot be had within `timeout` seconds."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=max(timeout, 0.0)):

@@ -2,60 +2,139 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, InvalidStateError
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeVar
 
-from vathos.system.forks import ForkSafeLock, renew_after_fork
+from vathos.system.forks import renew_after_fork
 from vathos.system.logs import logger
 
-__all__ = ["Background", "KeepWarm", "Warmable", "within"]
+__all__ = [
+    "LATEST_BEGIN",
+    "Background",
+    "Cancellation",
+    "CancelledWorkError",
+    "KeepWarm",
+    "Warmable",
+    "cancellation",
+    "settle",
+    "started",
+    "within",
+]
 
 log = logger("background")
 
 T = TypeVar("T")
 
 
+LATEST_BEGIN = 1.0
+"""Seconds within which a thread that was started has begun; after that it is not counted on."""
+
+
+class CancelledWorkError(BaseException):
+    """Nobody waits for the work any more; a `BaseException`, so that no retry catches it."""
+
+
+class Cancellation:
+    """Ends the waits of one piece of work from outside, so that it gives back what it holds."""
+
+    def __init__(self) -> None:
+        self._is_cancelled = False
+        self._waits: set[Future[Any]] = set()
+
+    def wait(self, finished: Future[Any], seconds: float) -> None:
+        """Waits for a future, unless the work is cancelled."""
+        self._waits.add(finished)
+        try:
+            if self._is_cancelled:
+                settle(finished, error=CancelledWorkError())
+            finished.exception(seconds)
+        finally:
+            self._waits.discard(finished)
+
+    def cancel(self) -> None:
+        """Ends present and later waits."""
+        self._is_cancelled = True
+        for finished in list(self._waits):
+            settle(finished, error=CancelledWorkError())
+
+
+cancellation: ContextVar[Cancellation | None] = ContextVar("vathos_cancellation", default=None)
+"""What may end the waits of the work that the present thread does."""
+
+
+def settle(
+    future: Future[T], *, value: T | None = None, error: BaseException | None = None
+) -> None:
+    """Sets a result or an error, unless somebody else was first."""
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            future.set_result(value)  # type: ignore[arg-type]  # None only where T allows it
+        else:
+            future.set_exception(error)
+
+
 def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
     """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
 
     An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
-    Late work is not stopped. If no thread can be started, work runs here, without this deadline.
-    """
+        Late work is not stopped. If no thread can be started, work runs here, without this deadline.
+        """
     finished: Future[T] = Future()
+    context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            finished.set_result(work())
+            settle(finished, value=context.run(work))
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
-            finished.set_exception(error)
+            settle(finished, error=error)
 
-    if not _started(run, name):
+    if not started(run, name):
         run()
-    finished.exception(seconds)
+    (cancellation.get() or Cancellation()).wait(finished, seconds)
     return finished
 
 
-def _started(work: Callable[[], object], name: str) -> bool:
+def started(work: Callable[[], object], name: str) -> bool:
     """Starts a daemon thread, which never delays interpreter exit, if there is one to be had."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    # An exception thrown into the present thread (PyThreadState_SetAsyncExc) can end the new one
+    # before it begins, and start() would wait for it for ever.
+    thread._started = _Begun()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     try:
-        threading.Thread(target=work, name=name, daemon=True).start()
+        thread.start()
     except RuntimeError:  # no thread to be had, or the interpreter is shutting down
         return False
     return True
+
+
+class _Begun(threading.Event):
+    """Set when a thread has begun, which is not waited for without end."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits for a second where no time is given."""
+        return super().wait(LATEST_BEGIN if timeout is None else timeout)
 
 
 class Background:
     """Runs one piece of work at a time on a daemon thread."""
 
     def __init__(self) -> None:
-        self._busy = ForkSafeLock()  # held while work is under way
+        self._after_fork()
+        renew_after_fork(self)
+
+    def _after_fork(self) -> None:
+        # Not reentrant: it is taken here and given back by the thread that works.
+        self._busy = threading.Lock()  # held while work is under way
 
     def start(self, work: Callable[[], object]) -> bool:
         """Starts work and returns `True`, unless some is under way; what it raises is logged."""
-        busy = self._busy.lock
+        busy = self._busy
         if not busy.acquire(blocking=False):
             return False
 
@@ -67,10 +146,13 @@ class Background:
             finally:
                 busy.release()
 
-        if not _started(run, "vathos-renewal"):
+        if not started(run, "vathos-renewal"):
             busy.release()
             return False
         return True
+
+    def __reduce__(self) -> tuple[type[Background], tuple[()]]:
+        return (Background, ())
 
 
 class Warmable(Protocol):
@@ -90,7 +172,7 @@ class KeepWarm:
         renew_after_fork(self)
 
     def _after_fork(self) -> None:
-        self._guard = threading.Lock()  # guards _stop
+        self._guard = threading.RLock()  # guards _stop
         self._stop = None  # the thread did not come along
 
     def start(self, thing: Warmable) -> None:
