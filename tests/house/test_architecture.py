@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ FLOORS: list[set[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Lists the modules of the package by name, without `vathos.` before it."""
     found = {}
@@ -45,6 +47,7 @@ def room(module: str) -> str:
     return module.split(".", maxsplit=1)[0]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Finds what a module imports of this package, anywhere in it but for type checkers."""
     tree = ast.parse(path.read_text())
