@@ -84,7 +84,7 @@ def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
 
     An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
         Late work is not stopped. If no thread can be started, work runs here, without this deadline.
-        """
+    """
     finished: Future[T] = Future()
     context = contextvars.copy_context()
 
