@@ -19,6 +19,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
 from vathos import source
+from vathos.assembly import forget_sources
 from vathos.renewal import lockout, obtain, renewer
 from vathos.renewal.process import process
 from vathos.stores.memory import process_store
@@ -206,3 +207,4 @@ def _forgotten() -> Iterator[None]:
     yield
     process_store()._tokens.clear()
     process.reset()
+    forget_sources()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import vathos
+from tests.helpers import wait_for
 from vathos.authentication import get_client_token, get_service_account_token
-from vathos.config.settings import DEFAULT_TOKEN_URL
+from vathos.config.settings import DEFAULT_TOKEN_URL, Settings, resolve
 from vathos.errors import ConfigurationError, InvalidClientError, InvalidGrantError
 from vathos.stores.memory import MemoryStore
-from vathos.testing import AuthorizationServer
+from vathos.testing import AuthorizationServer, Fault
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +88,53 @@ def test_default_endpoint_is_the_vathos_service() -> None:
     assert DEFAULT_TOKEN_URL == (
         "https://auth.gke.vathos.net/auth/realms/picking/protocol/openid-connect/token"
     )
+
+
+def test_functions_renew_ahead_of_time(vathos_server: AuthorizationServer) -> None:
+    """A stale token is handed out and renewed in the background, as a session does."""
+    server = vathos_server
+    server.fail("token", Fault.expires_in(2))
+    first = get_service_account_token(server.client_id, server.client_secret)
+    server.fail("token", Fault.delay(0.05))
+    wait_for(lambda: get_service_account_token(server.client_id, server.client_secret) != first)
+    assert server.count() == 2
+
+
+def test_settings_are_read_once_until_they_change(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A call costs no look at the settings, until a variable or the configuration file changes."""
+    server, reads = vathos_server, []
+
+    def resolved(*args: Any, **kwargs: Any) -> Settings:
+        reads.append(1)
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr("vathos.authentication.resolve", resolved)
+    config = tmp_path / "config.toml"
+    config.touch(0o600)
+    monkeypatch.setenv("VATHOS_CONFIG", str(config))
+    for change in (
+        lambda: None,
+        lambda: monkeypatch.setenv("VATHOS_TOKEN_TIMEOUT", "7"),
+        lambda: config.write_text("# a comment\n"),
+    ):
+        change()
+        before = len(reads)
+        for _ in range(50):
+            get_service_account_token(server.client_id, server.client_secret)
+        assert len(reads) == before + 1
+    assert server.count() == 1
+
+
+def test_other_arguments_are_another_source(vathos_server: AuthorizationServer) -> None:
+    """What is remembered for one set of arguments never answers for another one."""
+    server = vathos_server
+    token = get_service_account_token(server.client_id, server.client_secret)
+    scoped = get_service_account_token(server.client_id, server.client_secret, scope=["openid"])
+    person = get_client_token(
+        server.client_id, server.client_secret, server.username, server.password
+    )
+    assert len({token, scoped, person}) == 3
+    with pytest.raises(InvalidClientError):
+        get_service_account_token(server.client_id, "wrong")

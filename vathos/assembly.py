@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from vathos.auth import BearerAuth
+from vathos.config.profile import config_path
 from vathos.config.settings import Settings, checked_origins
 from vathos.events import Events
 from vathos.oauth.discovery import DiscoveredEndpoint
@@ -14,9 +17,10 @@ from vathos.policy import RenewalPolicy
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
+from vathos.system.bounded import Bounded
 from vathos.tokens import Instant, Token, now
 
-__all__ = ["build_auth", "build_endpoint", "build_source"]
+__all__ = ["build_auth", "build_endpoint", "build_source", "forget_sources", "remembered_source"]
 
 
 def build_endpoint(
@@ -81,3 +85,46 @@ def build_auth(
     return BearerAuth(
         source, origins=checked, clock=source.clock, events=source.events, replay=replay
     )
+
+
+class _Remembered(NamedTuple):
+    """A source, and all that its settings were read from."""
+
+    variables: Mapping[Any, Any]
+    path: str | None
+    file: tuple[int, ...] | None
+    source: CachedSource
+
+
+_remembered: Bounded[Hashable, _Remembered] = Bounded(256)
+
+
+def remembered_source(key: Hashable, build: Callable[[], CachedSource]) -> CachedSource:
+    """Returns the source that was built for `key`, until the settings may have changed.
+
+    They are read from the environment and the configuration file: both are compared at each call,
+    and nothing is read.
+    """
+    variables: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)  # not decoded: quicker
+    known = _remembered.get(key)
+    if known and known.variables == variables and known.file == _state(known.path):
+        return known.source
+    place = config_path(os.environ)
+    path = None if place is None else str(place)  # quicker to ask for than a Path
+    file, source = _state(path), build()
+    _remembered[key] = _Remembered(dict(variables), path, file, source)
+    return source
+
+
+def forget_sources() -> None:
+    """Forgets the remembered sources; for tests, where each starts as a new process would."""
+    _remembered.clear()
+
+
+def _state(path: str | None) -> tuple[int, ...] | None:
+    """Returns what changes when a file is written or replaced; `None` if there is none."""
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return found and (found.st_mtime_ns, found.st_ino, found.st_size)

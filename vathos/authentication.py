@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vathos.assembly import build_source
-from vathos.config.settings import Settings, resolve
+from vathos.assembly import build_source, remembered_source
+from vathos.config.settings import resolve
+from vathos.grants import Secret
 from vathos.oauth.transport import Transport
+from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 
 __all__ = ["get_client_token", "get_service_account_token"]
@@ -56,15 +58,16 @@ def get_client_token(
         TokenRequestError: If the token endpoint gave no answer.
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
-    credentials = {
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "username": username,
-        "password": password,
-    }
-    arguments = {**credentials, "token_url": token_url}
-    settings = resolve(arguments, scope=scope, audience=audience, profile=profile)
-    return _token(settings, store, timeout, verify)
+    return _token(
+        (client_id, client_secret, username, password),
+        token_url=token_url,
+        scope=scope,
+        audience=audience,
+        store=store,
+        timeout=timeout,
+        verify=verify,
+        profile=profile,
+    )
 
 
 def get_service_account_token(
@@ -104,16 +107,42 @@ def get_service_account_token(
         TokenRequestError: If the token endpoint gave no answer.
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
-    credentials = {"client_id": client_id, "client_secret": client_secret}
-    arguments = {**credentials, "token_url": token_url}
-    settings = resolve(arguments, scope=scope, audience=audience, profile=profile)
-    return _token(settings, store, timeout, verify)
+    return _token(
+        (client_id, client_secret),
+        token_url=token_url,
+        scope=scope,
+        audience=audience,
+        store=store,
+        timeout=timeout,
+        verify=verify,
+        profile=profile,
+    )
 
 
 def _token(
-    settings: Settings, store: TokenStore | str | None, timeout: float | None, verify: bool | str
+    credentials: tuple[str, ...],
+    *,
+    token_url: str | None,
+    scope: str | Iterable[str] | None,
+    audience: str | None,
+    store: TokenStore | str | None,
+    timeout: float | None,
+    verify: bool | str,
+    profile: str | None,
 ) -> str:
-    if verify is True and settings.ca_bundle is not None:
-        verify = settings.ca_bundle
-    source = build_source(settings, Transport(verify=verify), store=store, timeout=timeout)
-    return source.token().access_token
+    """Asks the source of these arguments, which is built once: it renews ahead of time."""
+    if scope is not None and not isinstance(scope, str):
+        scope = tuple(scope)
+
+    def build() -> CachedSource:
+        names = ("client_id", "client_secret", "username", "password")
+        arguments = {**dict(zip(names, credentials, strict=False)), "token_url": token_url}
+        settings = resolve(arguments, scope=scope, audience=audience, profile=profile)
+        bundle = settings.ca_bundle if verify is True and settings.ca_bundle else verify
+        return build_source(settings, Transport(verify=bundle), store=store, timeout=timeout)
+
+    # The source holds the store, so that no other one can have its id.
+    where = store if isinstance(store, str) else id(store)
+    options = (token_url, scope, audience, where, timeout, verify, profile)
+    secrets = tuple(Secret(value) for value in credentials)  # a key that shows none of them
+    return remembered_source((secrets, options), build).token().access_token

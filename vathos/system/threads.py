@@ -83,7 +83,7 @@ def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
     """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
 
     An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
-        Late work is not stopped. If no thread can be started, work runs here, without this deadline.
+    Late work is not stopped. If no thread can be started, it runs here, without this deadline.
     """
     finished: Future[T] = Future()
     context = contextvars.copy_context()
