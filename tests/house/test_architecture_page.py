@@ -15,16 +15,13 @@ def test_page_is_current() -> None:
 
 
 def test_journeys_differ_where_they_should() -> None:
-    """A fresh token asks nobody; renewal is in the background, in the caller, or after a 401."""
+    """Only a fresh token needs no renewal; who does not use the old token waits for the new one."""
     found = {name: ["\n".join(calls) for calls in threads] for name, threads in journeys().items()}
-    assert [len(threads) for threads in found.values()] == [1, 3, 2, 2]
-    endpoint = "oauth/endpoint.py: TokenEndpoint.request"
-    renews = {name: [endpoint in calls for calls in threads] for name, threads in found.items()}
-    assert renews == {
-        "fresh": [False],
-        "stale": [False, True, False],
-        "expired": [True, False],
-        "401": [True, False],
-    }
+    assert [len(threads) for threads in found.values()] == [1, 3, 3, 3]
+    for name, threads in found.items():
+        asks = ["oauth/endpoint.py: TokenEndpoint.request" in calls for calls in threads]
+        assert asks == [False, True, False][: len(threads)], name
+    waits = ["CachedSource._wait_for_token" in caller for caller, *_ in found.values()]
+    assert waits == [False, False, True, True]
     assert "auth.py: _Replay._resend" in found["401"][0]
     assert "_resend" not in found["expired"][0]
