@@ -91,10 +91,9 @@ class QuickWaits:
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Takes the options of `addopts` where pytest-xdist is switched off: `-p no:xdist`."""
+    """Takes the option of `addopts` where pytest-xdist is switched off: `-p no:xdist`."""
     if not pluginmanager.hasplugin("xdist"):
-        for option in ("--numprocesses", "--dist"):
-            parser.addoption(option, help="of pytest-xdist, which is switched off")
+        parser.addoption("--numprocesses", help="of pytest-xdist, which is switched off")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -104,6 +103,31 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return 2 * (cores or 1)
+
+
+_TOGETHER = (
+    "tests/servers/",
+    "tests/faults/test_big_answers.py",
+    "tests/commands/demo/test_command.py",
+    "tests/house/test_docs.py::test_page",
+    "tests/house/test_architecture_page.py",
+)
+"""What runs in one process: the first shares one Keycloak, the others what is slow to make."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands tests out one by one, but those that belong together to one process.
+
+    Not by `xdist_group`: pytest 9.2 does not see the groups of pytest-xdist 3.8.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - may be switched off
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return next((each for each in _TOGETHER if nodeid.startswith(each)), nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

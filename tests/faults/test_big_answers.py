@@ -11,8 +11,6 @@ from tests.helpers import python
 from tests.wire import Connection, Wire
 from vathos.testing import Fault
 
-pytestmark = pytest.mark.xdist_group("big answers")  # one process meets all of them
-
 MIB = 1 << 20
 WORDS = {
     "small": "got a token",

@@ -33,10 +33,6 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-of_pages = pytest.mark.xdist_group("pages")
-"""In one process, which makes the pages once for all tests of them."""
-
-
 @lru_cache(maxsize=1)
 def fresh() -> dict[str, str]:
     """The pages as they would be written now."""
@@ -46,7 +42,6 @@ def fresh() -> dict[str, str]:
 # --- the reference ------------------------------------------------------------------------------
 
 
-@of_pages
 @pytest.mark.parametrize("path", NEEDED, ids=relative)
 def test_page_is_current(path: Path) -> None:
     """Each public module has its page, byte for byte what lazydocs makes of its docstrings."""
@@ -55,7 +50,6 @@ def test_page_is_current(path: Path) -> None:
         pytest.fail(f"docs/{path.name} is missing or stale; run: {COMMAND}", pytrace=False)
 
 
-@of_pages
 def test_no_page_is_superfluous() -> None:
     """No page is left of a module that is gone."""
     names = {path.name for path in DOCS.iterdir() if path.is_file()}
@@ -63,7 +57,6 @@ def test_no_page_is_superfluous() -> None:
     assert not left, f"run: {COMMAND}"
 
 
-@of_pages
 def test_pages_are_the_same_on_every_machine() -> None:
     """No page holds an address in memory, or a path of this machine."""
     for name, text in fresh().items():
@@ -71,7 +64,6 @@ def test_pages_are_the_same_on_every_machine() -> None:
         assert str(ROOT) not in text, name
 
 
-@of_pages
 def test_page_of_the_functions_looks_as_it_always_did() -> None:
     """`docs/authentication.md`: a heading each, the call, Args, Returns, Raises, source badges."""
     text = fresh()["authentication.md"]

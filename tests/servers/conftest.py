@@ -17,14 +17,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test of this folder, so that `-m "not servers"` leaves them out.
-
-    They run in one process, since they share one Keycloak, whose realm each of them resets.
-    """
+    """Marks every test of this folder, so that `-m "not servers"` leaves them out."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.servers)
-            item.add_marker(pytest.mark.xdist_group("keycloak"))
 
 
 @pytest.fixture(scope="session")

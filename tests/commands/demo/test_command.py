@@ -27,9 +27,6 @@ from vathos.commands.terminal import Screen
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Fault
 
-# In one process, which plays the story once for all tests of it.
-pytestmark = pytest.mark.xdist_group("demo")
-
 # --- the whole story, played once -----------------------------------------------------------------
 
 
