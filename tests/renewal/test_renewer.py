@@ -41,6 +41,7 @@ def server(clock: FakeClock) -> Iterator[AuthorizationServer]:
 # --- how long a renewal takes -------------------------------------------------------------------
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("seconds", [7.0, 20.0])
 def test_no_caller_waits_where_renewals_take_long(
     server: AuthorizationServer, clock: FakeClock, seconds: float
@@ -108,6 +109,7 @@ def test_slow_renewal_is_forgotten_by_and_by(server: AuthorizationServer, clock:
 # --- time of one's own --------------------------------------------------------------------------
 
 
+@pytest.mark.fault(32)
 def test_timeout_of_a_call_bounds_the_wait_for_a_token(
     vathos_server: AuthorizationServer,
 ) -> None:
@@ -152,6 +154,7 @@ def test_secret_is_read_once_for_all_who_wait(vathos_server: AuthorizationServer
     assert (len(reads), vathos_server.count()) == (1, 1)
 
 
+@pytest.mark.fault(29)
 def test_secret_that_never_comes_does_not_hold_the_caller(
     vathos_server: AuthorizationServer,
 ) -> None:
@@ -193,6 +196,7 @@ def test_unreadable_secret_is_no_trouble_for_another_session_of_the_client(
 # --- 401 ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(30)
 def test_401_in_an_outage_is_handed_back_at_once(vathos_server: AuthorizationServer) -> None:
     """After the first failed renewal the backoff holds for replays too."""
     with VathosSession(**vathos_server.service_account, store=MemoryStore()) as session:
@@ -205,6 +209,7 @@ def test_401_in_an_outage_is_handed_back_at_once(vathos_server: AuthorizationSer
         assert vathos_server.count() == asked
 
 
+@pytest.mark.fault(31)
 def test_bad_node_behind_a_balancer_costs_few_token_requests(
     vathos_server: AuthorizationServer,
 ) -> None:
@@ -243,6 +248,7 @@ def outcome(call: Callable[[], object]) -> object:
         return error
 
 
+@pytest.mark.fault(28)
 def test_log_handler_that_uses_the_session_in_a_renewal(
     vathos_server: AuthorizationServer,
 ) -> None:
@@ -351,6 +357,7 @@ def storm(  # noqa: C901 - one story
     return counts[0], counts[1]
 
 
+@pytest.mark.fault(27)
 # An exception thrown into a thread that starts another may end that one before it begins: CPython
 # says so, and keeps it in its list of threads.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
