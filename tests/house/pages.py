@@ -70,6 +70,9 @@ PUBLIC_MODULES = [
 ]
 """What a user imports or reads; how the rest works is told where it is, in one sentence each."""
 
+WITH_LINES = {"vathos.authentication"}
+"""Pages that keep lazydocs' links to lines of the source."""
+
 _ADDRESS = re.compile(
     r"<(?:built-in |bound )?(?:function|method) (?:\w+\.)*(\w+)(?: of [^>]*| at 0x\w+)?>"
 )
@@ -115,6 +118,9 @@ def _page(generator: generation.MarkdownGenerator, module: ModuleType) -> str:
     text = _own_variables(text, module)
     text = re.sub(r"```python\n.*?```", _straight, text, flags=re.DOTALL)
     text = text.replace(f" {_ROW}", "\n").replace(_ROW, "")
+    if module.__name__ not in WITH_LINES:
+        # They name a line of the source: stale with each commit, and a request to another host.
+        text = re.sub(r'<a href="[^"]*#L\d+"><img [^>]*></a>\n*', "", text)
     return f"<!-- markdownlint-disable -->\n{text}"
 
 
