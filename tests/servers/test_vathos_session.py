@@ -218,7 +218,7 @@ def test_restart_of_keycloak_fails_no_call(
     keycloak: Keycloak, realm: Realm, resource: ProtectedResource, empty: bool
 ) -> None:
     """A restart, with the old database or an empty one, needs no restart of the job."""
-    realm.set_access_token_lifespan(60)
+    realm.set_access_token_lifespan(600)
     sessions = [service(realm, resource), person(realm, resource)]
     for session in sessions:
         session.get("x")
