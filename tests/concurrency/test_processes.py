@@ -113,7 +113,9 @@ def test_renewer_killed_at_every_step(server: AuthorizationServer, store: str) -
     No refresh token is presented twice; what was rotated and not saved ends in the password grant.
     """
     report = run_crashes({"session": {**server.person, "store": store}, "mode": "kill", "lease": 1})
-    assert report["killed"] >= 14
+    # Before and after each of: look, look again, take the refresh token, request, replace; a file
+    # is written in steps of its own.
+    assert report["killed"] >= 12
     assert report["survivors"] == [0] * report["killed"]
     assert server.reuse_events == 0
     assert server.count("refresh_token") > 4
