@@ -437,6 +437,49 @@ def test_plain_oauth2session_works_as_the_parent(vathos_server: AuthorizationSer
     session.register_compliance_hook("access_token_response", lambda r: r)
 
 
+NOTHING_SAID: list[dict[str, Any]] = [
+    {"token": None},
+    {"token": {}},
+    {"state": None, "client": None, "redirect_uri": None},
+    {"auto_refresh_url": None, "auto_refresh_kwargs": {}, "pkce": None},
+]
+
+
+@pytest.mark.fault(33)
+@pytest.mark.parametrize("arguments", NOTHING_SAID)
+def test_parameter_that_says_nothing_makes_no_session_plain(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
+) -> None:
+    """`None` and `{}` count as not given: requests carry a token, which is renewed."""
+    for name, value in vathos_server.service_account.items():
+        monkeypatch.setenv(f"VATHOS_{name.upper()}", value)
+    session = VathosSession(store=MemoryStore(), **arguments)
+    assert session.get("x").json()["token_number"] == 1
+    assert "plain" not in repr(session)
+
+
+@pytest.mark.fault(33)
+def test_token_beside_credentials_of_the_environment_is_renewed(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that is given is the first one: after a 401 another one takes its place."""
+    for name, value in vathos_server.service_account.items():
+        monkeypatch.setenv(f"VATHOS_{name.upper()}", value)
+    kept = VathosSession(store=MemoryStore()).fetch_token()
+    session = VathosSession(token=kept, store=MemoryStore())
+    assert session.get("x").json()["token_number"] == 1
+    vathos_server.revoke_access_tokens()
+    assert session.get("x").json()["token_number"] == 2
+
+
+@pytest.mark.fault(33)
+@pytest.mark.parametrize("name", ["client", "redirect_uri", "auto_refresh_url"])
+def test_parameter_of_a_plain_session_beside_a_secret_is_an_error(name: str) -> None:
+    """A secret that would not be used is not ignored without a word."""
+    with pytest.raises(ConfigurationError, match=f"{name}= is for a plain OAuth2Session"):
+        VathosSession("robot", "secret", **{name: "https://me.invalid"})
+
+
 def test_plain_session_answers_a_fetch_as_the_parent() -> None:
     """`fetch_token` with arguments on a session without a grant is the parent's."""
     with pytest.raises(ValueError, match="code"):
@@ -498,7 +541,7 @@ def test_plain_session_sends_its_token_as_the_parent(vathos_server: Authorizatio
     plain.request = lambda *a, **k: requests.Session.request(plain, *a, **k)  # type: ignore[method-assign]
     vathos_server.fail("api", Fault.redirect(vathos_server.api_url + "/moved"))
     assert plain.get(vathos_server.api_url + "/x").status_code == 401
-    assert repr(plain) == "<VathosSession without a grant>"
+    assert repr(plain) == "<VathosSession without a grant: a plain OAuth2Session>"
     plain.close()
 
 

@@ -10,6 +10,7 @@ from requests_oauthlib import OAuth2Session
 
 from vathos.dropin.fast_session import FastSession
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
+from vathos.errors import ConfigurationError
 from vathos.oauth.transport import ignore_netrc
 from vathos.oauth.urls import is_absolute, join
 from vathos.system.forks import renew_after_fork
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VathosSession"]
 
-# Parameters of OAuth2Session alone: with one of them the session is a plain OAuth2Session.
+# Parameters of OAuth2Session alone: one that says something makes the session a plain one.
 _PLAIN = frozenset(
     {"client", "auto_refresh_url", "auto_refresh_kwargs", "redirect_uri", "state", "pkce"}
 )
@@ -46,7 +47,8 @@ class VathosSession(FastSession, SourcedSession):
     token. A request with an `auth=` of its own is sent with that, and without the token.
 
     With `client=`, `redirect_uri=` or another parameter that only `OAuth2Session` has, the session
-    is a plain `OAuth2Session`.
+    is a plain `OAuth2Session`, as its `repr` says; so it is with `token=` alone. With credentials,
+    `token=` is the first token, and is renewed. `None` and `{}` count as not given.
 
     Args:
         client_id: Client identifier.
@@ -84,7 +86,8 @@ class VathosSession(FastSession, SourcedSession):
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
 
     Raises:
-        ConfigurationError: If a value is malformed; the message names it.
+        ConfigurationError: If a value is malformed, or `client=` or the like stands beside a secret
+            or settings; the message names it.
     """
 
     _bearer: BearerAuth | None
@@ -119,6 +122,14 @@ class VathosSession(FastSession, SourcedSession):
     ) -> None:
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
+        oauth = {name: value for name, value in oauth.items() if value}
+        self._is_plain = not _PLAIN.isdisjoint(oauth)
+        if self._is_plain and (client_secret or username or password or settings):
+            named = ", ".join(f"{name}=" for name in sorted(_PLAIN & oauth.keys()))
+            raise ConfigurationError(
+                f"{named} is for a plain OAuth2Session, which renews no token with your "
+                "credentials; leave out either"
+            )
         # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
         from vathos.config.settings import resolve  # noqa: PLC0415
@@ -129,7 +140,6 @@ class VathosSession(FastSession, SourcedSession):
         self._link = SessionLink()
         self._source = self._bearer = None
         self._events = Events(on_event)
-        self._is_plain = bool(_PLAIN & oauth.keys()) or ("token" in oauth and client_secret is None)
         self.clock = clock
         self._settings = settings or resolve(
             {
@@ -154,6 +164,7 @@ class VathosSession(FastSession, SourcedSession):
         self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
+            self._is_plain = bool(oauth)
             return
         self._source = build_source(
             self._settings,
@@ -342,7 +353,8 @@ class VathosSession(FastSession, SourcedSession):
 
     def __repr__(self) -> str:
         if self._source is None:
-            return "<VathosSession without a grant>"
+            kind = ": a plain OAuth2Session" if self._is_plain else ""
+            return f"<VathosSession without a grant{kind}>"
         return f"<VathosSession {self._source.grant.grant_type} at {self.base_url}>"
 
     def _absolute(self, url: Any) -> str:
