@@ -7,18 +7,23 @@ import pickle
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.helpers import person_source
 from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreContract
-from tests.stores.files import KEPT, folder, mode, store
+from tests.stores.files import ENTRY, KEPT, folder, mode, store
 from vathos.errors import ConfigurationError, StoreError
 from vathos.stores.file import FileStore
 from vathos.system.extras import install_line
+from vathos.testing import AuthorizationServer
 from vathos.tokens import Token
 
 __all__ = ["folder", "store"]  # fixtures
@@ -128,7 +133,84 @@ def test_missing_package_names_what_to_install(
         FileStore(folder)
 
 
+# --- how often the disk is asked ----------------------------------------------------------------
+
+
+def test_refresh_reads_the_entry_twice_and_writes_it_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refresh by another process than the one that saved: two reads, two writes."""
+    reads: list[str] = []
+    writes: list[str] = []
+    real_open, real_replace, real_time = os.open, os.replace, time.time
+
+    def opened(path: Any, flags: int, *args: Any, **where: Any) -> int:
+        if str(path).endswith(".json"):
+            reads.append(str(path))
+        return real_open(path, flags, *args, **where)
+
+    def replaced(source: Any, target: Any, **where: Any) -> None:
+        writes.append(str(target))
+        real_replace(source, target, **where)
+
+    def later() -> float:
+        # The entry was written a while ago, until the refresh writes it.
+        return real_time() + (0.0 if writes else 60.0)
+
+    with AuthorizationServer() as server:
+        person_source(server, store=FileStore(folder)).token()
+        source = person_source(server, store=FileStore(folder))
+        old = source.token()
+        monkeypatch.setattr("vathos.stores.folder.time", SimpleNamespace(time=later))
+        monkeypatch.setattr(os, "open", opened)
+        monkeypatch.setattr(os, "replace", replaced)
+        assert source.token(rejected=old) != old
+        assert (server.count("password"), server.count("refresh_token")) == (1, 1)
+    assert len(reads) <= 2
+    assert len(writes) == 2
+
+
+def test_entry_that_others_replaced_is_read_again(
+    folder: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read last is not used once the file was replaced, written or opened to others."""
+    monkeypatch.setattr("vathos.stores.folder._SETTLED_AFTER", -1.0)
+    newer = replace(KEPT, access_token="a" * len(KEPT.access_token))
+    assert store.load(SERVICE) == KEPT
+    FileStore(folder).save(SERVICE, newer)
+    assert store.load(SERVICE) == newer
+    (folder / ENTRY).write_bytes(b"{}")
+    assert store.load(SERVICE) is None
+    (folder / ENTRY).chmod(0o644)
+    with pytest.raises(StoreError, match="chmod 600"):
+        store.load(SERVICE)
+    (folder / ENTRY).unlink()
+    assert store.load(SERVICE) is None
+
+
 # --- what is left behind ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sweeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has each save sweep, as the first of an hour does."""
+    monkeypatch.setattr("vathos.stores.file._SWEEP_AFTER", 0.0)
+
+
+def test_folder_is_swept_once_an_hour(
+    store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stores of one folder in a process sweep it together, at most once an hour."""
+    stray = folder / ".a.json.1.2.tmp"
+    stray.touch(0o600)
+    aged(stray, 61)
+    for each in (store, FileStore(folder)):
+        each.save(SERVICE, TOKEN)
+        assert each.swap(SERVICE, TOKEN, TOKEN)
+    assert stray.exists()
+    monkeypatch.setattr("vathos.stores.file._SWEEP_AFTER", 0.0)
+    store.save(SERVICE, TOKEN)
+    assert not stray.exists()
 
 
 def aged(path: Path, seconds: float) -> Path:
@@ -138,6 +220,7 @@ def aged(path: Path, seconds: float) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("sweeping")
 def test_stray_temporary_files_are_swept(store: FileStore, folder: Path) -> None:
     """What a killed writer left is removed by a later save, a young one is not touched."""
     old, young, foreign = (folder / name for name in (".a.json.1.2.tmp", ".b.tmp", "notes.txt"))
@@ -149,6 +232,7 @@ def test_stray_temporary_files_are_swept(store: FileStore, folder: Path) -> None
     assert [path.exists() for path in (old, young, foreign)] == [False, True, True]
 
 
+@pytest.mark.usefixtures("sweeping")
 def test_entry_of_a_rotated_secret_is_removed(store: FileStore, folder: Path) -> None:
     """The entry of an old secret goes once its access token has expired."""
     dead = Token("dead", expires_at=1_700_000_000.0, issued_at=1_699_999_000.0)
@@ -161,6 +245,7 @@ def test_entry_of_a_rotated_secret_is_removed(store: FileStore, folder: Path) ->
     assert store.load(SERVICE) == KEPT
 
 
+@pytest.mark.usefixtures("sweeping")
 def test_forgotten_entries_and_locks_are_removed(store: FileStore, folder: Path) -> None:
     """After a month without a renewal an entry goes, and then its lock files."""
     name = "0" * 12 + "-" + "0" * 32

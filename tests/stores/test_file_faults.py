@@ -71,7 +71,7 @@ def test_entry_holds_json_without_a_boot_clock_or_secret(folder: Path, store: Fi
     values = json.loads((folder / ENTRY).read_text())
     assert set(values) == {
         *("vathos", "access_token", "refresh_token", "scope"),
-        *("expires_at", "refresh_expires_at", "issued_at"),
+        *("expires_at", "refresh_expires_at", "issued_at", "renewal_seconds"),
     }
 
 

@@ -13,6 +13,7 @@ from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
 from vathos.stores.folder import PrivateFolder
 from vathos.system import files
+from vathos.system.bounded import Bounded
 from vathos.system.late_errors import configuration_error
 from vathos.tokens import Token
 
@@ -28,6 +29,9 @@ _STRAY_AFTER = 60.0
 _FORGOTTEN_AFTER = 31 * 86400.0
 """Seconds after which an entry that was not renewed counts as forgotten."""
 
+_SWEEP_AFTER = 3600.0
+"""Seconds for which a process leaves a folder alone that it has swept."""
+
 _OURS = r"([0-9a-f]{12})-[0-9a-f]{32}\.(json|lock|write)"
 _TEMPORARY = r"\..*\.tmp"
 
@@ -37,9 +41,9 @@ class FileStore:
 
     Files have mode 0600, the folder has mode 0700. A file is replaced in one step or left as it
     was. If other users could read or write a file or the folder, every method raises `StoreError`
-    with its path and the `chmod` that repairs it. Saving also removes temporary files older than a
-    minute, entries not renewed for 31 days, and expired entries of a rotated secret. It needs the
-    packages of the extra `file`.
+    with its path and the `chmod` that repairs it. At most once an hour, saving also removes
+    temporary files older than a minute, entries not renewed for 31 days, and expired entries of a
+    rotated secret. It needs the packages of the extra `file`.
 
     Args:
         folder: An absolute path; by default that of `state_folder`.
@@ -141,7 +145,11 @@ class FileStore:
         self._folder.write(f"{name}.json", encode(token).encode("ascii"))
 
     def _sweep(self, kept: str) -> None:
-        """Removes stray temporary files, forgotten entries and expired siblings of `kept`."""
+        """Removes stray temporary files, forgotten entries and those of a rotated secret."""
+        at = time.monotonic()
+        if at - _swept.get(self._folder.path, -_SWEEP_AFTER) < _SWEEP_AFTER:
+            return
+        _swept[self._folder.path] = at
         # Late: reading a token needs neither.
         from vathos.errors import StoreError  # noqa: PLC0415
         from vathos.system.logs import logger  # noqa: PLC0415
@@ -149,24 +157,22 @@ class FileStore:
         with contextlib.suppress(StoreError, TimeoutError):
             ages = self._folder.ages()
             for file, age in ages.items():
-                if self._is_left_behind(file, age, kept, ages):
+                if not file.startswith(f"{kept}.") and self._is_left_behind(file, age, ages):
                     logger("stores").debug("removing %s, which was left behind", file)
                     self._remove(file)
 
-    def _is_left_behind(self, file: str, age: float, kept: str, ages: dict[str, float]) -> bool:
+    def _is_left_behind(self, file: str, age: float, ages: dict[str, float]) -> bool:
         if re.fullmatch(_TEMPORARY, file):
             return age > _STRAY_AFTER
         ours = re.fullmatch(_OURS, file)
-        if ours is None or file.startswith(f"{kept}."):
+        if ours is None:
             return False
         if ours[2] != "json":
             entry = file.replace(f".{ours[2]}", ".json")
             return entry not in ages and age > _FORGOTTEN_AFTER
-        if age > _FORGOTTEN_AFTER:
-            return True
-        if not kept.startswith(ours[1]):
-            return False
-        # A sibling: its name differs in the secrets only, so one of the secrets was rotated.
+        return age > _FORGOTTEN_AFTER or (_is_followed(file, ours[1], ages) and self._is_dead(file))
+
+    def _is_dead(self, file: str) -> bool:
         token = self._read(file)
         expires_at = None if token is None else token.expires_at
         return expires_at is not None and expires_at < time.time() - _STRAY_AFTER
@@ -184,6 +190,19 @@ class FileStore:
 
     def __reduce__(self) -> tuple[type[FileStore], tuple[str]]:
         return FileStore, (str(self._folder.path),)
+
+
+_swept: Bounded[Path, float] = Bounded()
+"""When this process last swept a folder, on the clock of `time.monotonic`."""
+
+
+def _is_followed(file: str, public: str, ages: dict[str, float]) -> bool:
+    """Tells whether a later entry differs in the secrets only, so that one of them was rotated."""
+    return any(
+        other.startswith(public) and other.endswith(".json") and age <= ages[file]
+        for other, age in ages.items()
+        if other != file
+    )
 
 
 def state_folder(extra: str) -> Path:

@@ -23,6 +23,9 @@ __all__ = ["PrivateFolder"]
 _HAS_DESCRIPTORS = {os.open, os.unlink, os.stat, os.rename} <= os.supports_dir_fd
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE
 
+_SETTLED_AFTER = 2.0
+"""Seconds after which a file that is written again has another time, on every file system."""
+
 _REMEDY = "choose another folder with VATHOS_TOKEN_STORE=file:/path"
 
 
@@ -31,11 +34,20 @@ class PrivateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._last: tuple[str, os.stat_result, bytes] | None = None  # replaced as a whole
         require("filelock", "file")
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """Reads a file of at most `limit` bytes; `None` if it is missing, unreadable or longer."""
+        """Reads a file of at most `limit` bytes; `None` if it is missing, unreadable or longer.
+
+        What was read last is not read again while the file is the same one, unchanged.
+        """
         with self._errors(), self._opened() as folder:
+            last = self._last
+            if last is not None and last[0] == name:
+                found = os.stat(self._at(name), dir_fd=folder, follow_symlinks=False)
+                if _mark(found) == _mark(last[1]):
+                    return last[2]
             try:
                 data, found = read_ordinary(self._at(name), limit + 1, folder=folder)
             except PermissionError:
@@ -45,7 +57,12 @@ class PrivateFolder:
                     insecure_file(f"{self.path / name} is a link or no ordinary file: remove it")
                 raise
             self._check(found, name)
-            return data if len(data) <= limit else None
+            if len(data) > limit:
+                return None
+            # A file that has just been written could be written again within one tick of its clock.
+            is_settled = _HAS_DESCRIPTORS and time.time() - found.st_ctime > _SETTLED_AFTER
+            self._last = (name, found, data) if is_settled else None
+            return data
         return None
 
     def write(self, name: str, content: bytes) -> None:
@@ -146,6 +163,11 @@ class PrivateFolder:
                 raise
             reason = error.strerror or type(error).__name__
             store_error(f"{self.path}: {reason}; if need be, {_REMEDY}", error)
+
+
+def _mark(found: os.stat_result) -> tuple[int, ...]:
+    """What differs once a file was replaced or written, or its owner, mode or number of names."""
+    return found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size
 
 
 def _write_all(file: int, content: bytes) -> None:
