@@ -64,7 +64,7 @@ def test_wrong_secret_raises_invalid_client(vathos_server: AuthorizationServer) 
 
 
 def test_wrong_password_is_not_fooled_by_the_cache(vathos_server: AuthorizationServer) -> None:
-    """A wrong password never finds the token that the right one bought."""
+    """A wrong password never finds the token that the right one obtained."""
     server = vathos_server
     get_client_token(server.client_id, server.client_secret, server.username, server.password)
     with pytest.raises(InvalidGrantError):

@@ -124,6 +124,7 @@ class CachedSource:
         self._background = Background()
         self._warmth = KeepWarm()
         self._failures = 0  # in a row
+        self._closed = 0  # how often
 
     @property
     def clock(self) -> Callable[[], Instant]:
@@ -226,6 +227,7 @@ class CachedSource:
 
     def close(self) -> None:
         """Ends the thread that keeps the token warm, until the next token is waited for."""
+        self._closed += 1
         self._warmth.stop()
 
     def _renew_in_background(self, token: Token) -> None:
@@ -245,13 +247,13 @@ class CachedSource:
 
     def _wait_for_token(self, rejected: Token | None, timeout: float | None) -> Token:
         """Gets a token for a caller who waits, and notes for how long."""
-        started = time.monotonic()
+        started, closed = time.monotonic(), self._closed
         wait = self.timeout if timeout is None else min(timeout, self.timeout)
         try:
             token = self._find_or_renew(rejected, started, wait)
         finally:
             self.events.waited(time.monotonic() - started)
-        if self.keep_warm:
+        if self.keep_warm and closed == self._closed:
             self._warmth.start(self)
         return token
 

@@ -131,6 +131,20 @@ def test_pair_of_timeouts_counts_as_their_sum(vathos_server: AuthorizationServer
         assert session.get("x", timeout=(5, None)).status_code == 200
 
 
+def test_session_closed_during_its_first_renewal_keeps_nothing_warm(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """The thread that keeps a token warm does not start after the session was closed."""
+    session = VathosSession(**vathos_server.service_account, store=MemoryStore(), keep_warm=True)
+    vathos_server.fail("token", Fault.delay(0.2))
+    caller = threading.Thread(target=session.get, args=("x",))
+    caller.start()
+    wait_for(lambda: vathos_server.count() == 1)
+    session.close()
+    caller.join()
+    wait_for(lambda: not vathos_threads())
+
+
 # --- secrets ------------------------------------------------------------------------------------
 
 

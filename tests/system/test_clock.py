@@ -52,7 +52,7 @@ def test_wall_clock_set_back_keeps_no_dead_token(
 def test_wall_clock_set_forward_costs_one_renewal(
     server: AuthorizationServer, clock: FakeClock, step: float
 ) -> None:
-    """The wall clock says expired, so one token is bought; it counts from the new time."""
+    """The wall clock says expired, so one token is obtained; it counts from the new time."""
     source = service_source(server, clock, policy=POLICY)
     first = source.token()
     clock.step_wall(step)
@@ -67,7 +67,7 @@ def test_wall_clock_set_forward_costs_one_renewal(
 def test_wall_clock_set_forward_and_back_again(
     server: AuthorizationServer, clock: FakeClock
 ) -> None:
-    """A token bought while the clock was wrong is not kept for an hour too long."""
+    """A token obtained while the clock was wrong is not kept for an hour too long."""
     source = service_source(server, clock, policy=POLICY)
     clock.step_wall(HOUR)
     first = source.token()

@@ -88,6 +88,14 @@ def test_without_a_thread_background_work_is_left_out() -> None:
     assert [background.start(lambda: None), background.start(lambda: None)] == [False, False]
 
 
+@pytest.mark.usefixtures("_no_thread")
+def test_without_a_thread_nothing_is_kept_warm() -> None:
+    """At the limit of threads a request does not fail for that; the next one tries again."""
+    thing, warmth = Kettle(), KeepWarm()
+    warmth.start(thing)
+    assert warmth._stop is None
+
+
 def test_copies_have_no_work_under_way() -> None:
     """What is pickled, as a session is, starts anew."""
     background, warmth, go = Background(), KeepWarm(), threading.Event()

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from vathos.system.forks import renew_after_fork
@@ -182,9 +183,9 @@ class KeepWarm:
                 return
             stop = self._stop = threading.Event()
         weakref.finalize(thing, stop.set)
-        threading.Thread(
-            target=_keep_warm, args=(weakref.ref(thing), stop), name="vathos-keep-warm", daemon=True
-        ).start()
+        work = partial(_keep_warm, weakref.ref(thing), stop)
+        if not started(work, "vathos-keep-warm"):
+            self.stop()  # the next one tries again
 
     def stop(self) -> None:
         """Ends the thread, if it runs."""
