@@ -211,6 +211,58 @@ def test_write_puts_it_in_a_file(vathos: Driver, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".tmp")] == []
 
 
+@pytest.mark.parametrize("name", ["pipe", "link", "/dev/fd/{}"])
+def test_write_never_replaces_a_pipe(vathos: Driver, tmp_path: Path, name: str) -> None:
+    """A pipe, a link to one and an open file of the caller are written to."""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    pipe = Path(f"/dev/fd/{writing}")
+    if not name.startswith("/"):
+        os.close(reading)
+        os.mkfifo(pipe := tmp_path / "pipe")
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        (tmp_path / "link").symlink_to("pipe")
+    done = vathos("token", "--write", str(tmp_path / name.format(writing)))
+    os.close(writing)
+    assert done == (0, "", "")
+    assert os.read(reading, 9999).decode() == f"{vathos.server.issued[0]}\n"
+    os.close(reading)
+    assert name.startswith("/") or pipe.is_fifo()
+    assert name != "link" or (tmp_path / "link").is_symlink()
+
+
+def test_write_in_shells(vathos: Driver, tmp_path: Path) -> None:
+    """A command that reads, and standard output in a pipe or appended to, get the token."""
+    script = f"""
+        v() {{ '{sys.executable}' -m vathos token --write "$@" || echo "failed: $?"; }}
+        v >(cat > a); wait $!; v /dev/stdout | cat > b; echo first > c; v /dev/stdout >> c
+        v /dev/fd/3 3> d; ln -s /dev/stdout link; v link > e; test -L link || echo "no link"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **vathos.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    token = f"{vathos.server.issued[0]}\n"
+    assert [(tmp_path / each).read_text() for each in "abcde"] == [
+        *(token, token, f"first\n{token}", token, token)
+    ]
+
+
+def test_write_never_uses_an_open_file_of_the_process(vathos: Driver) -> None:
+    """A number that the caller has not opened may be a connection, which must not get the token."""
+    reading, writing = os.pipe()
+    done = vathos("token", "--write", f"/dev/fd/{writing}")
+    os.close(writing)
+    assert done == (Exit.FAILED, "", "vathos: [Errno 9] Bad file descriptor\n")
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
 class Time:
     """The module `time` with a `sleep` that only makes both clocks later."""
 
@@ -278,6 +330,9 @@ def test_file_that_cannot_be_written(vathos: Driver, tmp_path: Path) -> None:
         (["--min-ttl", "inf"], "must be a number of seconds, at least 0"),
         (["--format", "yaml"], "invalid choice: 'yaml'"),
         (["--offline", "--force-renew"], "not allowed with"),
+        (["--write", ""], "--write: must be the name of a file"),
+        (["--write", "."], "--write: must be the name of a file"),
+        (["--write", "/"], "--write: must be the name of a file"),
         (["--watch"], "--watch needs --write, and the server"),
         (["--watch", "--write", "f", "--offline"], "--watch needs --write, and the server"),
         (["--client-secret", "hunter2"], "unknown option --client-secret;"),

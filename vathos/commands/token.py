@@ -11,9 +11,9 @@ file is kept fresh until you stop the command.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vathos.commands.options import add_settings, log_to_stderr, seconds, settings_of
@@ -50,11 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force-renew", action="store_true", help="get a new token, even if the old one works"
     )
     where.add_argument("--offline", action="store_true", help="read the store, ask no server")
-    parser.add_argument("--write", metavar="FILE", help="write to a file instead")
+    parser.add_argument("--write", type=_file, metavar="FILE", help="write to a file instead")
     parser.add_argument(
         "--watch", action="store_true", help="with --write: keep the file fresh until stopped"
     )
     add_settings(parser, without=("base_url", "timeout"))
+
+
+def _file(text: str) -> str:
+    if not os.path.basename(text) or os.path.isdir(text):
+        raise argparse.ArgumentTypeError("must be the name of a file")
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,9 +105,10 @@ def _put(options: argparse.Namespace, text: str) -> None:
     if options.write is None:
         sys.stdout.write(text)
         return
-    from vathos.system.files import write_private  # noqa: PLC0415 - only with --write
+    from vathos.system.files import output  # noqa: PLC0415 - only with --write
 
-    write_private(Path(options.write), text)
+    with output(options.write, private=True) as target:
+        target.write(text.encode())
 
 
 def _watch(options: argparse.Namespace, settings: Settings) -> int:
@@ -116,6 +123,6 @@ def _watch(options: argparse.Namespace, settings: Settings) -> int:
     while True:
         _put(options, written(options.format, token, settings, is_new=is_new))
         in_file = token
-        while token.is_same(in_file) and Path(options.write).exists():
+        while token.is_same(in_file) and os.path.exists(options.write):
             time.sleep(min(source.warm(), _LONGEST_SLEEP))
             token, is_new = source.current or token, True

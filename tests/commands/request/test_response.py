@@ -84,6 +84,20 @@ def test_device_is_written_not_replaced(vathos: Driver, tmp_path: Path) -> None:
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
+def test_command_that_reads_and_piped_output(vathos: Driver, tmp_path: Path) -> None:
+    """`-o >(command)`, `-o /dev/stdout` in a pipe and appended to a file get the body."""
+    script = f"""
+        v() {{ '{sys.executable}' -m vathos request 'stream?bytes=2' -o "$@"; }}
+        v >(cat > a); wait $!; v /dev/stdout | cat > b; echo first > c; v /dev/stdout >> c
+    """
+    environ = {**os.environ, **vathos.environ}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [(tmp_path / each).read_text() for each in "abc"] == ["vv", "vv", "first\nvv"]
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("none/out", "No such file or directory"), ("folder", "Is a directory")],

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
@@ -18,45 +15,31 @@ from vathos.commands.request.call import Caller, refusal
 from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
 from vathos.oauth.urls import Origin, receiver_of
-from vathos.system.files import replacing
+from vathos.system.files import output
 
 __all__ = ["Pages", "Receiver", "head_of", "length_of", "opened", "pieces_of"]
 
 _ERROR = 400
 _PIECE = 1 << 16
 _VERSIONS = {10: "1.0", 11: "1.1", 20: "2"}
-_EVERYBODY = 0o666
 
 _parse_header_links: Any = requests.utils.parse_header_links  # not typed where it is defined
 
 
 @contextlib.contextmanager
 def opened(path: str | None) -> Iterator[BinaryIO]:
-    """Opens the output before anything is sent; a file is replaced once the body is complete."""
+    """Opens the output before anything is sent."""
     if path in {None, "-"}:
         yield sys.stdout.buffer
         return
     # Only the errors of opening concern the file: the body may fail for other reasons.
     with contextlib.ExitStack() as stack:
         try:
-            target = stack.enter_context(_target(Path(os.path.realpath(str(path)))))
+            target = stack.enter_context(output(str(path), private=False))
         except OSError as error:
             raise CommandError(
                 Exit.FAILED, f"-o: {path} cannot be written: {error.strerror}"
             ) from None
-        yield target
-
-
-@contextlib.contextmanager
-def _target(path: Path) -> Iterator[BinaryIO]:
-    mode = path.stat().st_mode if path.exists() else None
-    if mode is not None and not stat.S_ISREG(mode):  # a device or a pipe cannot be replaced
-        with path.open("wb") as target:
-            yield target
-        return
-    with replacing(path, mode=_EVERYBODY) as target:
-        if mode is not None and os.chmod in os.supports_fd:
-            os.chmod(target.fileno(), stat.S_IMODE(mode))
         yield target
 
 
