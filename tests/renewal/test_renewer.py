@@ -180,9 +180,9 @@ def test_secret_that_never_comes_does_not_hold_the_caller(
         return vathos_server.client_secret
 
     facts = {**vathos_server.service_account, "client_secret": vault}
-    with VathosSession(**facts, store=MemoryStore(), token_timeout=0.2) as session:  # type: ignore[arg-type]
+    with VathosSession(**facts, store=MemoryStore()) as session:  # type: ignore[arg-type]
         with pytest.raises(RenewalTimeout):
-            session.get("x")
+            session.get("x", timeout=0.2)
         answer.set()
         wait_for(lambda: session._source.state().token is not None)
         assert session.get("x").status_code == 200
