@@ -11,6 +11,7 @@ import requests
 from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
+from tests.helpers import together
 from vathos import VathosSession
 from vathos.config.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
 from vathos.errors import ConfigurationError, InsecureTransportError
@@ -284,7 +285,21 @@ def test_prepared_request_is_sent_with_a_token_of_now(
     assert session.send(prepared).json()["token_number"] == 1
     session.fetch_token()
     assert session.send(prepared).json()["token_number"] == 2
-    assert len(prepared.hooks["response"]) == 1
+    assert vathos_server.api.count(401) == 0
+
+
+@pytest.mark.fault(35)
+def test_prepared_request_may_be_sent_by_many_threads_and_sessions(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """The caller's prepared request stays as it was, and every copy that is sent has the token."""
+    person = VathosSession(**vathos_server.person, store=MemoryStore())
+    prepared = session.prepare_request(requests.Request("POST", "x", data=b"body"))
+    headers, hooks = dict(prepared.headers), {**prepared.hooks}
+    answers = together(8, lambda index: (person if index % 2 else session).send(prepared).json())
+    assert [answer["body_length"] for answer in answers] == [4] * 8  # type: ignore[index]
+    assert {answer.get("username") for answer in answers[1::2]} == {vathos_server.username}  # type: ignore[union-attr]
+    assert (dict(prepared.headers), prepared.hooks) == (headers, hooks)
     assert vathos_server.api.count(401) == 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests_oauthlib import OAuth2Session
 
-from vathos.dropin.fast_session import FastSession
+from vathos.dropin.fast_session import FastSession, copied
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
 from vathos.errors import ConfigurationError
 from vathos.oauth.transport import ignore_netrc
@@ -294,8 +294,8 @@ class VathosSession(FastSession, SourcedSession):
         """Sends a prepared request with a token that is valid now.
 
         Args:
-            request: The prepared request. If it was prepared with an `auth` of its own, it keeps
-                that.
+            request: The prepared request; a copy of it is sent, so that threads and sessions may
+                share it. If it was prepared with an `auth` of its own, it keeps that.
             **kwargs: As `requests.Session.send` takes them.
 
         Returns:
@@ -307,7 +307,7 @@ class VathosSession(FastSession, SourcedSession):
         kwargs.setdefault("timeout", self.timeout)
         if isinstance(request, requests.PreparedRequest):
             if self._bearer is not None:
-                self._bearer.attach(request, kwargs["timeout"])
+                request = self._bearer.attach(copied(request), kwargs["timeout"])
             else:
                 self._require_credentials(request)
         return super().send(request, **kwargs)

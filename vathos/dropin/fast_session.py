@@ -22,7 +22,7 @@ from requests.utils import check_header_validity
 from vathos.dropin.proxies import environment_proxies
 from vathos.dropin.unpatched import Originals
 
-__all__ = ["FastSession"]
+__all__ = ["FastSession", "copied"]
 
 # What is not called here, or once only for all requests with the same URL.
 _preparing = Originals(
@@ -133,6 +133,19 @@ class FastSession(Session):
         for name, value in added.items():
             headers[name] = value
         return headers
+
+
+def copied(request: PreparedRequest) -> PreparedRequest:
+    """Copies a prepared request, which others may send at the same time; the body is the same."""
+    copy = PreparedRequest.__new__(type(request))
+    copy.__dict__.update(request.__dict__)
+    if type(request.headers) is CaseInsensitiveDict:
+        # Its own copy() writes every field anew.
+        copy.headers = CaseInsensitiveDict.__new__(CaseInsensitiveDict)
+        copy.headers._store = request.headers._store.copy()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    elif request.headers is not None:
+        copy.headers = request.headers.copy()
+    return copy
 
 
 def _is_plain(name: Any, value: Any) -> bool:
