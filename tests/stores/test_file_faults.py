@@ -16,7 +16,7 @@ import pytest
 from tests.stores.contract import SERVICE, TOKEN
 from tests.stores.files import ENTRY, KEPT, folder, mode, store
 from vathos import VathosSession
-from vathos.errors import StoreError
+from vathos.errors import ConfigurationError, InsecureFileError, StoreError
 from vathos.stores.file import FileStore
 from vathos.testing import AuthorizationServer, User
 
@@ -98,6 +98,42 @@ def test_fault_22_folder_open_to_others_is_refused(
             use()
 
 
+@pytest.mark.parametrize("bits", [0o755, 0o775, 0o711], ids=oct)
+def test_folder_that_mkdir_made_is_closed_to_others(
+    store: FileStore, folder: Path, bits: int
+) -> None:
+    """A folder with nothing foreign in it gets mode 0700 when the session is built, and is used."""
+    folder.chmod(bits)
+    with AuthorizationServer() as server:
+        for requests in (1, 1):
+            with VathosSession(**server.service_account, store=f"file:{folder}") as session:
+                session.get("ping")
+            FileStore(folder)
+            assert server.count() == requests
+    assert mode(folder) == 0o700
+    assert store.load(SERVICE) == KEPT
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "bits", "link"])
+def test_folder_that_is_not_only_ours_is_an_error_when_the_session_is_built(
+    store: FileStore, folder: Path, what: str
+) -> None:
+    """A folder with something else in it, or made for others to use, stays as it is."""
+    folder.chmod(0o1777 if what == "bits" else 0o755)
+    if what == "file":
+        (folder / "notes.txt").touch()
+    elif what == "folder":
+        (folder / "photos").mkdir()
+    elif what == "link":
+        folder.rename(folder.with_name("elsewhere"))
+        folder.symlink_to("elsewhere")
+    before = mode(folder)
+    with pytest.raises(InsecureFileError, match=str(folder)) as caught:
+        VathosSession("device", "secret", store=FileStore(folder))
+    assert isinstance(caught.value, ConfigurationError)
+    assert mode(folder) == before
+
+
 @pytest.mark.parametrize("what", ["link", "dangling link", "hard link", "fifo", "folder"])
 def test_fault_22_what_is_no_ordinary_file_is_refused(
     store: FileStore, folder: Path, tmp_path: Path, what: str
@@ -163,7 +199,7 @@ FULL = """
 import resource, sys
 from tests.stores.contract import SERVICE, TOKEN
 from vathos.stores.file import FileStore
-from vathos.errors import StoreError
+from vathos.errors import ConfigurationError, InsecureFileError, StoreError
 store = FileStore(sys.argv[1])
 {limit}
 try:

@@ -33,17 +33,21 @@ _SWEEP_AFTER = 3600.0
 """Seconds for which a process leaves a folder alone that it has swept."""
 
 _OURS = r"([0-9a-f]{12})-[0-9a-f]{32}\.(json|lock|write)"
+KEYRING_LOCKS = "keyring-locks"
+"""The folder beside the entries in which the keyring's store has its lock files."""
+
 _TEMPORARY = r"\..*\.tmp"
 
 
 class FileStore:
     """Keeps each token in a file of its own, unencrypted: only this user can read it.
 
-    Files have mode 0600, the folder has mode 0700. A file is replaced in one step or left as it
-    was. If other users could read or write a file or the folder, every method raises `StoreError`
-    with its path and the `chmod` that repairs it. At most once an hour, saving also removes
-    temporary files older than a minute, entries not renewed for 31 days, and expired entries of a
-    rotated secret. It needs the packages of the extra `file`.
+    Files have mode 0600, the folder has mode 0700; one that `mkdir` made is closed to others when
+    the store is opened, if nothing but entries is in it. A file is replaced in one step or left as
+    it was. If other users could read or write a file or the folder, every method raises
+    `StoreError` with its path and the `chmod` that repairs it. At most once an hour, saving also
+    removes temporary files older than a minute, entries not renewed for 31 days, and expired
+    entries of a rotated secret. It needs the packages of the extra `file`.
 
     Args:
         folder: An absolute path; by default that of `state_folder`.
@@ -51,6 +55,7 @@ class FileStore:
     Raises:
         ConfigurationError: If the path is not absolute, the user has no home folder, or a package
             is missing.
+        InsecureFileError: If other users can reach the folder and it holds something else.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -58,6 +63,7 @@ class FileStore:
         if not path.is_absolute():
             configuration_error(f"the folder of the file store, {path}, is not absolute")
         self._folder = PrivateFolder(path)
+        self._folder.close_to_others(f"{_OURS}|{_TEMPORARY}|{KEYRING_LOCKS}")
 
     @classmethod
     def at(cls, url: str) -> FileStore:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,9 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE
 _SETTLED_AFTER = 2.0
 """Seconds after which a file that is written again has another time, on every file system."""
 
+_MEANT_FOR_OTHERS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IWOTH
+"""Bits of a folder that a plain `mkdir` does not set: such a folder is not closed to others."""
+
 _REMEDY = "choose another folder with VATHOS_TOKEN_STORE=file:/path"
 
 
@@ -36,6 +41,39 @@ class PrivateFolder:
         self.path = path
         self._last: tuple[str, os.stat_result, bytes] | None = None  # replaced as a whole
         require("filelock", "file")
+
+    def close_to_others(self, ours: str) -> None:
+        """Gives a folder that `mkdir` made mode 0700 if all names in it match `ours`.
+
+        Raises `InsecureFileError` if others can still reach it; what else is wrong with the folder
+        shows when it is used.
+        """
+        try:
+            with self._opened():
+                pass
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            is_open = is_one_of(error, "InsecureFileError") and os.path.lexists(self.path)
+            if is_open and not self._is_closed(ours):
+                raise
+
+    def _is_closed(self, ours: str) -> bool:
+        with contextlib.ExitStack() as stack:
+            try:
+                folder = os.open(self.path, _FOLDER)
+            except OSError:
+                return False
+            stack.callback(os.close, folder)
+            found, user = os.fstat(folder), os.geteuid()
+            if found.st_uid != user or found.st_mode & _MEANT_FOR_OTHERS:
+                return False
+            for name in os.listdir(folder):
+                owner = os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid
+                if owner != user or not re.fullmatch(ours, name):
+                    return False
+            os.fchmod(folder, 0o700)
+        return True
 
     def read(self, name: str, limit: int) -> bytes | None:
         """Reads a file of at most `limit` bytes; `None` if it is missing, unreadable or longer.

@@ -9,7 +9,7 @@ from typing import Any
 from vathos.errors import ConfigurationError, StoreError
 from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
-from vathos.stores.file import state_folder
+from vathos.stores.file import KEYRING_LOCKS, state_folder
 from vathos.stores.folder import PrivateFolder
 from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
@@ -50,7 +50,7 @@ class KeyringStore:
             raise ConfigurationError(f"{_NO_KEYRING} ({error})") from error
         if type(self._keyring).__module__.startswith(USELESS):
             raise ConfigurationError(_NO_KEYRING)
-        self._folder = PrivateFolder(state_folder("keyring") / "keyring-locks")
+        self._folder = PrivateFolder(state_folder("keyring") / KEYRING_LOCKS)
 
     def load(self, identity: Identity) -> Token | None:
         """Returns the token last saved, or `None`; an entry that is no token is `None` too."""

@@ -142,9 +142,10 @@ def test_store_is_tried(vathos: Driver, tmp_path: Path) -> None:
 
 
 def test_store_that_others_can_reach_is_refused(vathos: Driver, tmp_path: Path) -> None:
-    """A folder with another mode fails with 7, and the command that corrects it is named."""
+    """A folder of others' files with another mode fails with 7, and its remedy is named."""
     folder = tmp_path / "store"
     folder.mkdir()
+    (folder / "notes.txt").touch()
     folder.chmod(0o755)
     report = doctor(vathos, "--no-network", "--token-store", f"file:{folder}")
     assert report.status == Exit.UNSAFE
