@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import threading
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -87,12 +86,7 @@ class Served:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
         assert self.process.stdout is not None
         assert self.process.stderr is not None

@@ -6,7 +6,7 @@ import pytest
 
 from tests.stores.contract import Factory, StoreContract
 from vathos.stores.keyring import KeyringStore
-from vathos.testing.store_lock_contract import samples
+from vathos.testing.store_contract import samples
 
 
 class TestKeyringStoreInASecretService(StoreContract):

@@ -41,9 +41,8 @@ def __getattr__(name: str) -> Any:
 
     import pytest  # noqa: PLC0415
 
-    for module in (f"{__name__}.store_contract", f"{__name__}.store_lock_contract"):
-        if module not in sys.modules:
-            pytest.register_assert_rewrite(module)
+    if f"{__name__}.store_contract" not in sys.modules:
+        pytest.register_assert_rewrite(f"{__name__}.store_contract")
     from vathos.testing.store_contract import StoreContract  # noqa: PLC0415
 
     return StoreContract

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
-from vathos.testing.records import PresentedToken, RecordedRequest, Records
+from vathos.testing.records import RecordedRequest, Records
 from vathos.testing.tokens import AccessToken
 from vathos.testing.urls import Urls
 
@@ -19,16 +17,6 @@ _STATES = {
     "unknown": "The access token is unknown",
     "refused": "The access token is not meant for this API",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Requirement:
-    prefix: str
-    scope: str
-
-    def misses(self, path: str, scopes: tuple[str, ...]) -> bool:
-        inside = path == self.prefix or path.startswith(self.prefix.rstrip("/") + "/")
-        return inside and not set(self.scope.split()) <= set(scopes)
 
 
 class ProtectedApi:
@@ -49,7 +37,7 @@ class ProtectedApi:
         self._ledger = ledger
         self._records = records
         self._urls = urls
-        self._requirements: tuple[_Requirement, ...] = ()
+        self._requirements: tuple[tuple[str, str], ...] = ()
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
@@ -63,13 +51,10 @@ class ProtectedApi:
         return sum(scheme.lower() != "bearer" for scheme in schemes)
 
     def count(self, status: int | None = None) -> int:
-        """Counts API requests.
+        """Returns how many API requests came, at all or since `forget_requests`.
 
         Args:
             status: Only those answered with this status code; all if `None`.
-
-        Returns:
-            Their number since the start, or since `AuthorizationServer.forget_requests`.
         """
         return sum(status in (None, each.status) for each in self.requests)
 
@@ -80,29 +65,27 @@ class ProtectedApi:
             path_prefix: A path such as `"/v1/admin"`; it includes all paths below.
             scope: The scopes that a token needs, space separated.
         """
-        self._requirements = (*self._requirements, _Requirement(path_prefix, scope))
+        self._requirements = (*self._requirements, (path_prefix, scope))
 
-    def presented(self, request: Request) -> PresentedToken:
-        """Returns what is known of the token of a request, even if it no longer works."""
-        token = self._ledger.access_token(request.bearer_token)
-        if token is None:
-            return PresentedToken()
-        return PresentedToken(token.number, token.client_id, token.username)
+    def presented(self, request: Request) -> AccessToken | None:
+        """Returns the access token of a request, even if it no longer works."""
+        return self._ledger.access_token(request.bearer_token)
 
     def answer(self, request: Request) -> Response:
         """Answers 200, 401 or 403, depending on the token of the request."""
         if request.bearer_token is None:
             return self._challenge(401)
-        token = self._ledger.access_token(request.bearer_token)
+        token = self.presented(request)
         state = token.state(self._ledger.now()) if token else "unknown"
         if self.refuse_all:
             state = "refused"
         if token is None or state != "live":
             return self._challenge(401, "invalid_token", _STATES[state])
-        for requirement in self._requirements:
-            if requirement.misses(request.path, token.scopes):
+        for prefix, scope in self._requirements:
+            inside = request.path == prefix or request.path.startswith(prefix.rstrip("/") + "/")
+            if inside and not set(scope.split()) <= set(token.scopes):
                 text = "The access token lacks a scope"
-                return self._challenge(403, "insufficient_scope", text, requirement.scope)
+                return self._challenge(403, "insufficient_scope", text, scope)
         return self._content(request, token)
 
     def _content(self, request: Request, token: AccessToken) -> Response:

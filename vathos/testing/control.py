@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from vathos.testing.controls import Controls
-from vathos.testing.faults import Fault
+from vathos.testing.faults import Fault, effects
 from vathos.testing.messages import JSON, Request, Response
 from vathos.testing.orders import VERBS, Order
 from vathos.testing.realm import ENDPOINTS
@@ -34,17 +34,8 @@ __all__ = ["Control"]
 _OF_BROWSERS = ("Origin", "Referer", "Sec-Fetch-Site")
 
 
-class _Refusal(NamedTuple):
-    status: HTTPStatus
-    error: str
-
-
 class Control:
-    """Answers at the control endpoint.
-
-    Args:
-        server: The server to control.
-    """
+    """Answers at the control endpoint of a server."""
 
     def __init__(self, server: Controls) -> None:
         self._server = server
@@ -54,39 +45,32 @@ class Control:
         }
 
     def answer(self, request: Request) -> Response:
-        """Answers one request.
-
-        Args:
-            request: The request.
-
-        Returns:
-            200 and a JSON object, or a status that says why not, with an `error`.
-        """
+        """Returns 200 and a JSON object, or a status that says why not, with an `error`."""
         name = Urls.control_name(request.path) or ""
         refusal = _stranger(request) or self._misdirected(request, name)
         if refusal is not None:
-            allow = {"Allow": "GET" if name in self._views else "POST"}
-            is_method = refusal.status is HTTPStatus.METHOD_NOT_ALLOWED
-            return _error(refusal, allow if is_method else None)
+            return refusal
         if name in self._views:
             return Response.json(self._views[name]())
         try:
             order = Order.of(name, _members(request.body), self._server.known())
         except ValueError as error:
-            return _error(_Refusal(HTTPStatus.BAD_REQUEST, str(error)))
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
         return Response.json({"done": name, **order.carry_out(self._server)})
 
-    def _misdirected(self, request: Request, name: str) -> _Refusal | None:
+    def _misdirected(self, request: Request, name: str) -> Response | None:
         """Finds what is wrong with the path, the method, or the type of the content."""
         names = (*VERBS, *self._views)
         if name not in names:
-            return _Refusal(HTTPStatus.NOT_FOUND, f"unknown name {name!r}{near(name, names)}")
+            return _error(HTTPStatus.NOT_FOUND, f"unknown name {name!r}{near(name, names)}")
         method = "GET" if name in self._views else "POST"
         if request.method != method:
-            return _Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{name} takes {method}")
+            return _error(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{name} takes {method}", {"Allow": method}
+            )
         kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
         if method == "POST" and kind != JSON:
-            return _Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type must be {JSON}")
+            return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the Content-Type must be {JSON}")
         return None
 
     def _state(self) -> dict[str, Any]:
@@ -125,13 +109,13 @@ class Control:
         return {"requests": [_plain(each) for each in self._server.requests]}
 
 
-def _stranger(request: Request) -> _Refusal | None:
+def _stranger(request: Request) -> Response | None:
     """Refuses other machines and browsers."""
     # The Host header too: a web page can make its own name point here (DNS rebinding).
     if not _is_loopback(request.peer) or not _is_loopback(_host(request)):
-        return _Refusal(HTTPStatus.FORBIDDEN, "the control endpoint answers this machine only")
+        return _error(HTTPStatus.FORBIDDEN, "the control endpoint answers this machine only")
     if any(name in request.headers for name in _OF_BROWSERS):
-        return _Refusal(HTTPStatus.FORBIDDEN, "the control endpoint answers no browser")
+        return _error(HTTPStatus.FORBIDDEN, "the control endpoint answers no browser")
     return None
 
 
@@ -158,25 +142,20 @@ def _members(body: bytes) -> object:
         raise ValueError("the body is not JSON") from None
 
 
-def _error(refusal: _Refusal, headers: Mapping[str, str] | None = None) -> Response:
-    return Response.json({"error": refusal.error}, refusal.status, headers)
+def _error(status: HTTPStatus, error: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response.json({"error": error}, status, headers)
 
 
 def _shown(fault: Fault) -> dict[str, Any]:
     """Shows a fault, but of its response only the status, and of members only the names."""
-    default = Fault()
-    effects = {
-        each.name: getattr(fault, each.name)
-        for each in fields(fault)
-        if getattr(fault, each.name) != getattr(default, each.name)
-    }
+    shown = effects(fault)
     if fault.answer is not None:
-        effects["answer"] = fault.answer.status
+        shown["answer"] = fault.answer.status
     if fault.changed:
-        effects["changed"] = [name for name, _ in fault.changed]
+        shown["changed"] = [name for name, _ in fault.changed]
     if fault.removed:
-        effects["removed"] = sorted(fault.removed)
-    return effects
+        shown["removed"] = sorted(fault.removed)
+    return shown
 
 
 def _plain(record: RecordedRequest) -> dict[str, Any]:

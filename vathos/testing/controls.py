@@ -16,26 +16,7 @@ from vathos.testing.records import RecordedRequest
 from vathos.testing.tokens import AccessToken, Session
 from vathos.testing.urls import Urls
 
-__all__ = ["Clock", "Controls"]
-
-
-class Clock:
-    """The clock it was given, and how far that was moved."""
-
-    def __init__(self, source: Callable[[], float]) -> None:
-        self._source = source
-        self._lock = threading.Lock()  # guards _offset
-        self._offset = 0.0
-
-    def now(self) -> float:
-        """Returns the time (Unix seconds)."""
-        with self._lock:
-            return self._source() + self._offset
-
-    def advance(self, seconds: float) -> None:
-        """Moves the clock forward, or back if the number is negative."""
-        with self._lock:
-            self._offset += seconds
+__all__ = ["Controls"]
 
 
 class Controls:
@@ -54,8 +35,10 @@ class Controls:
         self.client_id = clients[0].client_id
         self.username = users[0].username
         lock = threading.RLock()
-        self._clock = Clock(clock)
-        self._ledger = Ledger(rules, self._clock.now, lock)
+        self._clock = clock
+        self._advanced = 0.0
+        self._clock_lock = threading.Lock()  # guards _advanced
+        self._ledger = Ledger(rules, self.now, lock)
         self._accounts = Accounts(clients, users, lock=lock, lockout=rules.dialect.locks_out)
         self._realm = Realm(urls, self._accounts, self._ledger, on_request)
 
@@ -100,25 +83,21 @@ class Controls:
         return self._ledger.reuse_events
 
     def count(self, grant_type: str | None = None) -> int:
-        """Counts requests that reached the token endpoint, also those that went wrong.
+        """Returns how many requests reached the token endpoint, also those that went wrong.
+
+        It counts from the start, or from the last `forget_requests`.
 
         Args:
             grant_type: Only those of this grant type; all if `None`.
-
-        Returns:
-            Their number since the start, or since `forget_requests`.
         """
         records = self._realm.records.select("token")
         return sum(grant_type in (None, each.grant_type) for each in records)
 
     def number(self, token: str) -> int:
-        """Returns the number of a token.
+        """Returns the number of an access or refresh token of this server, counted from 1.
 
         Args:
-            token: An access or refresh token of this server.
-
-        Returns:
-            Its number, counted from 1.
+            token: The token.
 
         Raises:
             LookupError: If this server never issued it.
@@ -134,11 +113,7 @@ class Controls:
         self._ledger.reuse_events = 0
 
     def tokens(self) -> tuple[AccessToken, ...]:
-        """Lists every access token on record with what is known of it.
-
-        Returns:
-            The tokens, expired and revoked ones too, oldest first.
-        """
+        """Returns every access token on record, expired and revoked ones too, oldest first."""
         return self._ledger.access_tokens()
 
     def forget_ended_tokens(self) -> None:
@@ -155,36 +130,22 @@ class Controls:
         """Keeps the tokens and accounts as they are while the block runs.
 
         Only the thread that runs the block can issue, check or revoke a token; others wait.
-
-        Yields:
-            Nothing.
         """
         with self._ledger.lock:
             yield
 
     def waiting_faults(self) -> tuple[WaitingFault, ...]:
-        """Lists the faults that wait for requests.
-
-        Returns:
-            The faults, in the order they were queued for each endpoint.
-        """
+        """Returns the faults that wait for requests, in the order of each endpoint's queue."""
         return self._realm.faults.waiting()
 
     def known(self) -> Known:
-        """Returns which clients and users there are.
-
-        Returns:
-            Their names.
-        """
+        """Returns the names of the clients and users."""
         return self._accounts.known()
 
     def now(self) -> float:
-        """Returns the server's time.
-
-        Returns:
-            Unix timestamp (seconds, UTC).
-        """
-        return self._clock.now()
+        """Returns the server's time (Unix seconds)."""
+        with self._clock_lock:
+            return self._clock() + self._advanced
 
     def advance(self, seconds: float) -> None:
         """Moves the server's clock, so that tokens expire without waiting.
@@ -192,30 +153,19 @@ class Controls:
         Args:
             seconds: How far forward; negative values move it back.
         """
-        self._clock.advance(seconds)
+        with self._clock_lock:
+            self._advanced += seconds
 
     def add_client(self, client: Client) -> None:
-        """Adds a client, or replaces the one of that identifier.
-
-        Args:
-            client: The client.
-        """
+        """Adds a client, or replaces the one of that identifier."""
         self._accounts.add(client)
 
     def add_user(self, user: User) -> None:
-        """Adds a user, or replaces the one of that name.
-
-        Args:
-            user: The user.
-        """
+        """Adds a user, or replaces the one of that name."""
         self._accounts.add(user)
 
     def set_client_secret(self, client_id: str, secret: str) -> None:
         """Changes a client's secret; its tokens and sessions go on working.
-
-        Args:
-            client_id: The client.
-            secret: The new secret.
 
         Raises:
             LookupError: If there is no such client.
@@ -225,10 +175,6 @@ class Controls:
     def set_password(self, username: str, password: str) -> None:
         """Changes a user's password; tokens and sessions go on working.
 
-        Args:
-            username: The user.
-            password: The new password.
-
         Raises:
             LookupError: If there is no such user.
         """
@@ -236,9 +182,6 @@ class Controls:
 
     def disable_user(self, username: str) -> None:
         """Disables a user: no login and no refresh; access tokens work until they expire.
-
-        Args:
-            username: The user.
 
         Raises:
             LookupError: If there is no such user.
@@ -248,9 +191,6 @@ class Controls:
     def enable_user(self, username: str) -> None:
         """Enables a user again, and unlocks it.
 
-        Args:
-            username: The user.
-
         Raises:
             LookupError: If there is no such user.
         """
@@ -259,9 +199,6 @@ class Controls:
     def disable_client(self, client_id: str) -> None:
         """Disables a client; access tokens work until they expire.
 
-        Args:
-            client_id: The client.
-
         Raises:
             LookupError: If there is no such client.
         """
@@ -269,9 +206,6 @@ class Controls:
 
     def enable_client(self, client_id: str) -> None:
         """Enables a client again.
-
-        Args:
-            client_id: The client.
 
         Raises:
             LookupError: If there is no such client.
@@ -342,15 +276,12 @@ class Controls:
             endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"` or `"discovery"`.
             fault: What goes wrong; 503 without a `Retry-After` if `None`.
 
-        Yields:
-            Nothing.
-
         Raises:
             ValueError: If there is no such endpoint.
         """
         lasting = Fault.status(503) if fault is None else fault
-        remove = self._realm.faults.put(endpoint, lasting, times=None, seconds=None)
+        waiting = self._realm.faults.put(endpoint, lasting, times=None, seconds=None)
         try:
             yield
         finally:
-            remove()
+            self._realm.faults.remove(waiting)

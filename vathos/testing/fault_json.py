@@ -128,13 +128,10 @@ _KINDS = {name: form.kind for name, form in _FORMS.items()} | _DETAILS
 
 
 def fault_from(value: object) -> Fault:
-    """Makes the fault that an object describes.
+    """Returns the fault that an object describes.
 
     Args:
         value: The object, as it was parsed.
-
-    Returns:
-        The fault.
 
     Raises:
         ValueError: If it describes none; the message names the member that is wrong.

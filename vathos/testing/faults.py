@@ -36,7 +36,7 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one response; each class method makes one kind of fault.
+    """What goes wrong with one response; each class method returns one kind of fault.
 
     Attributes:
         pause: Seconds of real time to wait before anything is done with the request.
@@ -68,9 +68,6 @@ class Fault:
 
         Args:
             seconds: How long, in real time; closing the server ends it at once.
-
-        Returns:
-            The fault.
         """
         return cls(pause=seconds)
 
@@ -89,9 +86,6 @@ class Fault:
             retry_after: Value of the `Retry-After` header: seconds, an HTTP date, or junk.
             headers: More header fields.
             body: The body; the reason phrase as plain text if `None`.
-
-        Returns:
-            The fault.
         """
         if body is None:
             body = f"{responses.get(code, code)}\n" if has_body(code) else ""
@@ -105,9 +99,6 @@ class Fault:
 
         Args:
             status: The status code.
-
-        Returns:
-            The fault.
         """
         return cls.body(_HTML, "text/html; charset=utf-8", status)
 
@@ -117,9 +108,6 @@ class Fault:
 
         Args:
             status: The status code.
-
-        Returns:
-            The fault.
         """
         return cls(answer=Response(status))
 
@@ -130,9 +118,6 @@ class Fault:
         Args:
             value: The value; `NaN` and infinities are written as Python writes them.
             status: The status code.
-
-        Returns:
-            The fault.
         """
         return cls(answer=Response.json(value, status))
 
@@ -151,9 +136,6 @@ class Fault:
             content_type: Value of the `Content-Type` header.
             status: The status code.
             headers: More header fields.
-
-        Returns:
-            The fault.
         """
         fields = {"Content-Type": content_type, **(headers or {})}
         return cls(answer=Response(status, fields, content))
@@ -165,9 +147,6 @@ class Fault:
         Args:
             location: Value of the `Location` header.
             status: 301, 302, 303, 307 or 308.
-
-        Returns:
-            The fault.
         """
         return cls(answer=Response(status, {"Location": location}))
 
@@ -177,20 +156,13 @@ class Fault:
 
         Args:
             size: Length of the unpacked body in bytes.
-
-        Returns:
-            The fault.
         """
         headers = {"Content-Encoding": "gzip"}
         return cls.body(_gzip_bomb(size), "application/json", 200, headers)
 
     @classmethod
     def hang(cls) -> Fault:
-        """Reads the request and never answers; lasts until the client or the server gives up.
-
-        Returns:
-            The fault.
-        """
+        """Reads the request and never answers; lasts until the client or the server gives up."""
         return cls(silent=True)
 
     @classmethod
@@ -199,9 +171,6 @@ class Fault:
 
         Args:
             reset: Whether to reset the connection instead.
-
-        Returns:
-            The fault.
         """
         return cls(dropped="before", reset=reset)
 
@@ -211,9 +180,6 @@ class Fault:
 
         Args:
             reset: Whether to reset the connection instead.
-
-        Returns:
-            The fault.
         """
         return cls(dropped="after", reset=reset)
 
@@ -223,9 +189,6 @@ class Fault:
 
         Args:
             n: Number of body bytes to send.
-
-        Returns:
-            The fault.
         """
         return cls(cut_after=n)
 
@@ -236,9 +199,6 @@ class Fault:
         Args:
             bytes_per_second: The rate, in real time.
             headers: Whether to drip the status line and the header fields too.
-
-        Returns:
-            The fault.
         """
         return cls(drip_rate=bytes_per_second, dripped_head=headers)
 
@@ -248,9 +208,6 @@ class Fault:
 
         Args:
             value: The `expires_in` member: a number, a string, `None`, `NaN` …
-
-        Returns:
-            The fault.
         """
         return cls.amend(expires_in=value)
 
@@ -260,9 +217,6 @@ class Fault:
 
         Args:
             members: Members of the JSON object to set.
-
-        Returns:
-            The fault.
         """
         return cls(changed=tuple(members.items()))
 
@@ -272,33 +226,28 @@ class Fault:
 
         Args:
             names: Members of the JSON object to remove.
-
-        Returns:
-            The fault.
         """
         return cls(removed=frozenset(names))
 
     def then(self, other: Fault) -> Fault:
-        """Combines two faults.
+        """Returns both faults in one.
 
         Waiting times and changes of members add up; otherwise the other fault prevails.
 
         Args:
             other: The fault that comes on top of this one.
-
-        Returns:
-            The combined fault.
         """
-        default = Fault()
-        set_there = {
-            each.name: getattr(other, each.name)
-            for each in fields(other)
-            if getattr(other, each.name) != getattr(default, each.name)
-        }
+        set_there = effects(other)
         set_there["pause"] = self.pause + other.pause
         set_there["changed"] = self.changed + other.changed
         set_there["removed"] = self.removed | other.removed
         return replace(self, **set_there)
+
+
+def effects(fault: Fault) -> dict[str, Any]:
+    """Returns the attributes of a fault that do something."""
+    values = {each.name: (getattr(fault, each.name), each.default) for each in fields(fault)}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 class WaitingFault(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vathos.testing.dialects import Rules
-from vathos.testing.tokens import AccessToken, Issue, RefreshState, RefreshToken, Session
+from vathos.testing.tokens import AccessToken, RefreshState, RefreshToken, Session
 
 __all__ = ["Ledger"]
 
@@ -41,52 +41,63 @@ class Ledger:
         with self.lock:
             return self._numbers.get(token)
 
-    def issue(self, issue: Issue) -> None:
-        """Puts the tokens of one response on record; opens or continues their session."""
+    def issue(
+        self,
+        access: str,
+        refresh: str | None,
+        *,
+        presented: str | None,
+        client_id: str,
+        username: str | None,
+        scopes: tuple[str, ...],
+    ) -> None:
+        """Puts the tokens of one response on record; opens or continues their session.
+
+        `presented` is the refresh token that they were issued for.
+        """
         with self.lock:
-            session = self._session_for(issue)
+            if presented is not None:
+                session: int | None = self._continue(self._refresh[presented].session)
+            else:
+                session = None if refresh is None else self._open(client_id, username)
             now = self.now()
-            self._access[issue.access] = AccessToken(
-                value=issue.access,
-                number=self._numbers[issue.access],
-                client_id=issue.client_id,
-                username=issue.username,
-                scopes=issue.scopes,
+            self._access[access] = AccessToken(
+                value=access,
+                number=self._numbers[access],
+                client_id=client_id,
+                username=username,
+                scopes=scopes,
                 issued_at=now,
                 expires_at=now + self.rules.access_token_lifetime,
                 session=session,
             )
-            if issue.refresh is None or session is None or issue.refresh == issue.presented:
+            if refresh is None or session is None or refresh == presented:
                 return
             # RFC 6749 §6: the scope of a new refresh token is that of the one it replaces.
-            scopes = issue.scopes
-            if issue.presented is not None:
-                spent = replace(self._refresh[issue.presented], spent=True)
-                self._refresh[issue.presented] = spent
+            if presented is not None:
+                spent = replace(self._refresh[presented], spent=True)
+                self._refresh[presented] = spent
                 scopes = spent.scopes
-            self._refresh[issue.refresh] = RefreshToken(
-                value=issue.refresh,
-                number=self._numbers[issue.refresh],
+            self._refresh[refresh] = RefreshToken(
+                value=refresh,
+                number=self._numbers[refresh],
                 session=session,
-                client_id=issue.client_id,
-                username=issue.username,
+                client_id=client_id,
+                username=username,
                 scopes=scopes,
             )
 
-    def _session_for(self, issue: Issue) -> int | None:
+    def _continue(self, number: int) -> int:
+        session = self._sessions[number]
         ends = self.now() + self.rules.refresh_token_lifetime
-        if issue.presented is not None:
-            number = self._refresh[issue.presented].session
-            session = self._sessions[number]
-            self._sessions[number] = replace(
-                session, refreshes=session.refreshes + 1, expires_at=ends
-            )
-            return number
-        if issue.refresh is None:
-            return None
+        self._sessions[number] = replace(session, refreshes=session.refreshes + 1, expires_at=ends)
+        return number
+
+    def _open(self, client_id: str, username: str | None) -> int:
         self._sessions_opened += 1
-        number = self._sessions_opened
-        self._sessions[number] = Session(number, issue.username, issue.client_id, self.now(), ends)
+        number, now = self._sessions_opened, self.now()
+        ends = now + self.rules.refresh_token_lifetime
+        self._sessions[number] = Session(number, username, client_id, now, ends)
         return number
 
     def access_token(self, token: str | None) -> AccessToken | None:

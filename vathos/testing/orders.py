@@ -147,27 +147,19 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order that was checked.
-
-    Attributes:
-        verb: The name of the order.
-        given: Its members.
-    """
+    """An order that was checked: its name, and its members."""
 
     verb: str
     given: Given = field(repr=False)
 
     @classmethod
     def of(cls, verb: str, given: object, known: Known) -> Order:
-        """Checks an order.
+        """Checks an order, and returns it; carrying it out cannot fail.
 
         Args:
             verb: The name of the order.
             given: Its members, as they were parsed.
             known: The clients and users of the server.
-
-        Returns:
-            The order; carrying it out cannot fail.
 
         Raises:
             ValueError: If there is no such verb, or a member is unknown, missing or wrong.
@@ -200,14 +192,7 @@ class Order:
         return cls(verb, members)
 
     def carry_out(self, server: Controls) -> Given:
-        """Carries the order out.
-
-        Args:
-            server: The server that carries it out.
-
-        Returns:
-            A new secret or password with its owner; otherwise empty.
-        """
+        """Carries the order out; returns a new secret or password with its owner, else nothing."""
         return VERBS[self.verb](server, **self.given) or {}
 
     def __str__(self) -> str:

@@ -12,19 +12,12 @@ from vathos.testing.faults import Fault, WaitingFault
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
 from vathos.testing.provider import Provider
-from vathos.testing.records import PresentedToken, RecordedRequest, Records
+from vathos.testing.records import RecordedRequest, Records
 from vathos.testing.urls import Urls
 
 __all__ = ["ENDPOINTS", "Exchange", "FaultQueue", "Realm"]
 
 ENDPOINTS = ("token", "api", "revocation", "introspection", "discovery")
-
-
-@dataclass(slots=True, eq=False)
-class _Queued:
-    fault: Fault
-    times: int | None
-    until: float | None
 
 
 class FaultQueue:
@@ -36,24 +29,24 @@ class FaultQueue:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._lock = threading.Lock()  # guards _queues
-        self._queues: dict[str, list[_Queued]] = {endpoint: [] for endpoint in ENDPOINTS}
+        self._queues: dict[str, list[WaitingFault]] = {endpoint: [] for endpoint in ENDPOINTS}
 
     def put(
         self, endpoint: str, fault: Fault, *, times: int | None, seconds: float | None
-    ) -> Callable[[], None]:
-        """Queues a fault and returns a function that removes it again."""
+    ) -> WaitingFault:
+        """Queues a fault; `seconds` replaces `times`."""
         queue = self._queue(endpoint)
         until = None if seconds is None else self._now() + seconds
-        queued = _Queued(fault, times if seconds is None else None, until)
-
-        def remove() -> None:
-            with self._lock:
-                if queued in queue:
-                    queue.remove(queued)
-
+        waiting = WaitingFault(endpoint, fault, times if seconds is None else None, until)
         with self._lock:
-            queue.append(queued)
-        return remove
+            queue.append(waiting)
+        return waiting
+
+    def remove(self, waiting: WaitingFault) -> None:
+        """Removes a fault as it was queued, and none that is equal to it."""
+        queue = self._queue(waiting.endpoint)
+        with self._lock:
+            queue[:] = [each for each in queue if each is not waiting]
 
     def take(self, endpoint: str) -> Fault:
         """Takes the fault of the next request, one without any effect if there is none."""
@@ -61,12 +54,11 @@ class FaultQueue:
         with self._lock:
             queue = self._queues.get(endpoint, [])
             queue[:] = [each for each in queue if each.until is None or now < each.until]
-            for queued in queue:
-                if queued.times is not None:
-                    queued.times -= 1
-                    if queued.times <= 0:
-                        queue.remove(queued)
-                    return queued.fault
+            for place, waiting in enumerate(queue):
+                if waiting.times is not None:
+                    left = waiting.times - 1
+                    queue[place : place + 1] = [waiting._replace(times=left)] if left > 0 else []
+                    return waiting.fault
             return queue[-1].fault if queue else Fault()
 
     def waiting(self) -> tuple[WaitingFault, ...]:
@@ -74,8 +66,8 @@ class FaultQueue:
         now = self._now()
         with self._lock:
             return tuple(
-                WaitingFault(endpoint, each.fault, each.times, each.until)
-                for endpoint, queue in self._queues.items()
+                each
+                for queue in self._queues.values()
                 for each in queue
                 if each.until is None or now < each.until
             )
@@ -87,7 +79,7 @@ class FaultQueue:
             for queue in queues:
                 queue.clear()
 
-    def _queue(self, endpoint: str) -> list[_Queued]:
+    def _queue(self, endpoint: str) -> list[WaitingFault]:
         if endpoint not in self._queues:
             raise ValueError(f"there is no endpoint {endpoint!r}, only {', '.join(ENDPOINTS)}")
         return self._queues[endpoint]
@@ -127,7 +119,7 @@ class Realm:
         if self.control is not None and self.urls.control_name(request.path) is not None:
             return Exchange(request, "control", Fault(), record=0)
         endpoint = self.urls.find(request.path)
-        token = self.api.presented(request) if endpoint == "api" else PresentedToken()
+        token = self.api.presented(request) if endpoint == "api" else None
         record = self.records.add(request, endpoint, self.now(), token)
         return Exchange(request, endpoint, self.faults.take(endpoint), record)
 

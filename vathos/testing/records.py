@@ -6,12 +6,14 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from urllib.parse import quote, quote_plus
 
 from oauthlib.common import CaseInsensitiveDict
 
 from vathos.testing.messages import Request, authorization_scheme
+from vathos.testing.tokens import AccessToken
 from vathos.testing.validator import basic_credentials
 
 __all__ = ["RecordedRequest", "Records"]
@@ -70,15 +72,6 @@ class RecordedRequest:
     body_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedToken:
-    """What is known of the token that a request presented to the protected API."""
-
-    number: int | None = None
-    client_id: str | None = None
-    username: str | None = None
-
-
 class Records:
     """All recorded requests; the list grows until `forget`.
 
@@ -91,13 +84,13 @@ class Records:
         self._records: dict[int, RecordedRequest] = {}
         self._count = 0
 
-    def add(self, request: Request, endpoint: str, time: float, token: PresentedToken) -> int:
+    def add(self, request: Request, endpoint: str, time: float, token: AccessToken | None) -> int:
         """Records a request at its arrival (Unix seconds), and returns the number of the record."""
         hide = self._hider()
         form = {} if endpoint == "api" else dict(request.form)
         basic = basic_credentials(request.headers) or (None, None)
-        client_id = form.get("client_id", basic[0]) or token.client_id
-        username = form.get("username") or token.username
+        client_id = form.get("client_id", basic[0]) or (token.client_id if token else None)
+        username = form.get("username") or (token.username if token else None)
         grant_type = form.get("grant_type")
         scheme = authorization_scheme(request.headers)
         with self._lock:
@@ -117,7 +110,7 @@ class Records:
                 username=None if username is None else hide(username),
                 has_authorization="Authorization" in request.headers,
                 authorization_scheme=None if scheme is None else hide(scheme),
-                token_number=token.number,
+                token_number=token.number if token else None,
                 body_length=request.body_length,
                 # The hash of a form would let somebody try short passwords on it.
                 body_sha256=request.body_sha256 if endpoint == "api" else "",
@@ -149,14 +142,12 @@ class Records:
 
     def _hider(self) -> Callable[[str], str]:
         secrets = [each for each in self._secrets() if len(each) >= _SHORTEST]
-        encoded = [f(each) for each in secrets for f in (quote, quote_plus, _quote_all)]
+        encoded = [
+            f(each) for each in secrets for f in (quote, quote_plus, partial(quote, safe=""))
+        ]
         forms = [re.escape(each) for each in (*secrets, *encoded)]
         pattern = re.compile("|".join([_TOKENS.pattern, *forms]))
         return lambda text: pattern.sub("***", text)
-
-
-def _quote_all(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _hidden(pairs: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str, str]:

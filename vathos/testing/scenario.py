@@ -40,36 +40,24 @@ _HEAD = {"after": SECONDS, "do": NAME}
 
 
 class Step(NamedTuple):
-    """One step.
-
-    Attributes:
-        after: Seconds from the start.
-        order: What is done then.
-    """
+    """An order, and after how many seconds from the start it is carried out."""
 
     after: float
     order: Order
 
 
 class Scenario(NamedTuple):
-    """Steps in the order of their times.
-
-    Attributes:
-        steps: The steps.
-    """
+    """Steps in the order of their times."""
 
     steps: tuple[Step, ...]
 
     @classmethod
     def read(cls, path: Path, known: Known) -> Scenario:
-        """Reads a file and checks all of it.
+        """Reads a file and checks all of it; carrying out the scenario returned cannot fail.
 
         Args:
             path: The file; JSON if its name ends so, else TOML.
             known: The clients and users of the server.
-
-        Returns:
-            The scenario; carrying it out cannot fail.
 
         Raises:
             ValueError: If something in it is wrong; the message names file and step.

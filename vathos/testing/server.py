@@ -6,7 +6,6 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Self
 
 from vathos.testing.accounts import Client, Person, ServiceAccount, User
@@ -113,12 +112,7 @@ class AuthorizationServer(Controls):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -15,29 +15,98 @@ class TestMyStore(StoreContract):
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from vathos.testing.store_lock_contract import LockContract, Samples
+from vathos.grants import ClientCredentialsGrant, PasswordGrant
+from vathos.oauth.identity import identity_of
+from vathos.tokens import Token
 
-__all__ = ["StoreContract"]
+__all__ = ["Samples", "StoreContract", "samples"]
 
+_URL = "https://as.example/token"
 _PATIENCE = 10.0
+_AT_ONCE = 0.05
 
 _OPTIONAL = ("expires_at", "scope", "refresh_token", "refresh_expires_at", "issued_at")
 
 
-class StoreContract(LockContract):
+@dataclass(frozen=True)
+class Samples:
+    """Two identities, each with its right and a wrong secret, and a token of five minutes."""
+
+    service: Any
+    wrong_secret: Any
+    person: Any
+    wrong_password: Any
+    token: Any
+
+    @property
+    def identities(self) -> tuple[Any, ...]:
+        """All four identities."""
+        return self.service, self.wrong_secret, self.person, self.wrong_password
+
+
+def samples() -> Samples:
+    """Makes the samples, with a token that begins to live now."""
+
+    def service(secret: str) -> Any:
+        return identity_of(_URL, ClientCredentialsGrant(client_id="device", client_secret=secret))
+
+    def person(password: str) -> Any:
+        grant = PasswordGrant(client_id="app", client_secret="s", username="ada", password=password)
+        return identity_of(_URL, grant)
+
+    issued_at = float(int(time.time())) + 0.111111
+    token = Token(
+        access_token="sample-access-token-2e6f",
+        expires_at=issued_at + 300.25,
+        scope="openid profile",
+        refresh_token="sample-refresh-token-c053",
+        refresh_expires_at=issued_at + 1800.5,
+        issued_at=issued_at,
+        issued_boot=5_000.222222,
+    )
+    return Samples(service("right"), service("wrong"), person("right"), person("wrong"), token)
+
+
+class StoreContract:
     """The tests that every store passes.
 
     A subclass defines the fixture `factory`. It returns a function that opens the store; each call
     opens the same one again, as another session would.
     """
+
+    @pytest.fixture
+    def factory(self) -> Callable[[], Any]:
+        """How the store is opened."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, factory: Callable[[], Any]) -> Any:
+        """The store, opened."""
+        return factory()
+
+    @pytest.fixture
+    def sample(self) -> Samples:
+        """Identities and a token to put into it."""
+        return samples()
+
+    @pytest.fixture
+    def pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads of other users of the store."""
+        with ThreadPoolExecutor(16) as threads:
+            yield threads
+
+    def test_it_is_a_token_store(self, store: Any) -> None:
+        """A store has the four methods of the protocol."""
+        assert all(callable(getattr(store, each)) for each in ("load", "save", "delete", "lock"))
 
     # --- load, save, delete ---------------------------------------------------------------------
 
@@ -59,25 +128,25 @@ class StoreContract(LockContract):
     def test_unknown_stays_unknown(self, store: Any, sample: Samples, name: str) -> None:
         """A member without a value comes back without one, not as zero or empty."""
         bare = {name: 0.0 if name == "issued_at" else None}
-        token = dataclasses.replace(sample.token, **bare)
+        token = replace(sample.token, **bare)
         store.save(sample.service, token)
         assert _kept(store, sample) == _timeless(token)
 
     @pytest.mark.parametrize("scope", ["", "a", "a b", "ä/ö:\u2028"])
     def test_any_scope_survives(self, store: Any, sample: Samples, scope: str) -> None:
         """A scope comes back as it was, an empty one as empty."""
-        store.save(sample.service, dataclasses.replace(sample.token, scope=scope))
+        store.save(sample.service, replace(sample.token, scope=scope))
         assert store.load(sample.service).scope == scope
 
     def test_large_token_survives(self, store: Any, sample: Samples) -> None:
         """A token of 64 KiB, as servers with many roles make them, is kept whole."""
-        large = dataclasses.replace(sample.token, access_token="x" * 65536)
+        large = replace(sample.token, access_token="x" * 65536)
         store.save(sample.service, large)
         assert _kept(store, sample) == _timeless(large)
 
     def test_expired_token_is_found(self, store: Any, sample: Samples) -> None:
         """A store does not judge: the refresh token of an expired token may still work."""
-        expired = dataclasses.replace(sample.token, expires_at=1.0, refresh_expires_at=2.0)
+        expired = replace(sample.token, expires_at=1.0, refresh_expires_at=2.0)
         store.save(sample.service, expired)
         assert _kept(store, sample) == _timeless(expired)
 
@@ -88,7 +157,7 @@ class StoreContract(LockContract):
 
     def test_newer_token_replaces_the_older(self, store: Any, sample: Samples) -> None:
         """The token last saved is the one that is found; nothing of the older one remains."""
-        newer = dataclasses.replace(sample.token, access_token="newer", refresh_token=None)
+        newer = replace(sample.token, access_token="newer", refresh_token=None)
         store.save(sample.service, sample.token)
         store.save(sample.service, newer)
         assert _kept(store, sample) == _timeless(newer)
@@ -127,7 +196,7 @@ class StoreContract(LockContract):
     def test_swap_replaces_what_was_seen(self, store: Any, sample: Samples) -> None:
         """A token replaces the one that was seen before it was obtained."""
         _require_swap(store)
-        newer = dataclasses.replace(sample.token, access_token="newer")
+        newer = replace(sample.token, access_token="newer")
         store.save(sample.service, sample.token)
         assert store.swap(sample.service, store.load(sample.service), newer) is True
         assert _kept(store, sample) == _timeless(newer)
@@ -137,12 +206,12 @@ class StoreContract(LockContract):
         """A late save does not overwrite a newer token, nor one whose refresh token was taken."""
         _require_swap(store)
         tokens = {
-            "another": dataclasses.replace(sample.token, access_token="another"),
+            "another": replace(sample.token, access_token="another"),
             "spent": sample.token.without_refresh_token(),
         }
         if there in tokens:
             store.save(sample.service, tokens[there])
-        late = dataclasses.replace(sample.token, access_token="late")
+        late = replace(sample.token, access_token="late")
         assert store.swap(sample.service, sample.token, late) is False
         assert store.load(sample.service) is None or there in tokens
         if there in tokens:
@@ -190,7 +259,7 @@ class StoreContract(LockContract):
         """Each identity has its own token."""
         names = {each: f"at{number}" for number, each in enumerate(sample.identities)}
         for identity, name in names.items():
-            store.save(identity, dataclasses.replace(sample.token, access_token=name))
+            store.save(identity, replace(sample.token, access_token=name))
         assert {each: store.load(each).access_token for each in names} == names
         store.delete(sample.person)
         assert store.load(sample.person) is None
@@ -203,7 +272,7 @@ class StoreContract(LockContract):
     ) -> None:
         """While others save, a reader finds one token or another, never a mixture."""
         numbered = [
-            dataclasses.replace(sample.token, access_token=f"at{n}", refresh_token=f"rt{n}")
+            replace(sample.token, access_token=f"at{n}", refresh_token=f"rt{n}")
             for n in range(1, 31)
         ]
         factory().save(sample.service, numbered[0])
@@ -226,6 +295,91 @@ class StoreContract(LockContract):
         assert [call.result(_PATIENCE) for call in calls] == [None] * 40
         assert store.load(sample.service) is None or _kept(store, sample) == _timeless(sample.token)
 
+    # --- lock -------------------------------------------------------------------------------------
+
+    def test_lock_excludes_other_threads(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """Of many threads only one at a time is inside."""
+        inside: list[int] = []
+        most = 0
+
+        def enter() -> None:
+            nonlocal most
+            with factory().lock(sample.service, _PATIENCE):
+                inside.append(1)
+                most = max(most, len(inside))
+                threading.Event().wait(0.001)
+                inside.pop()
+
+        calls = [pool.submit(enter) for _ in range(16)]
+        assert [call.result(_PATIENCE) for call in calls] == [None] * 16
+        assert most == 1
+
+    def test_lock_that_is_held_times_out(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """A lock that does not become free in time raises TimeoutError."""
+        with factory().lock(sample.service, _PATIENCE):
+            late = pool.submit(_enter, factory(), sample.service, _AT_ONCE)
+            assert type(late.exception(_PATIENCE)) is TimeoutError
+
+    def test_lock_is_free_after_the_block(self, store: Any, sample: Samples) -> None:
+        """The lock is released at the end, also after an error."""
+        with contextlib.suppress(ValueError), store.lock(sample.service, _PATIENCE):
+            raise ValueError
+        _enter(store, sample.service, _AT_ONCE)
+
+    def test_lock_is_free_after_somebody_gave_up(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """A thread that gave up leaves nothing locked behind."""
+        with factory().lock(sample.service, _PATIENCE):
+            late = pool.submit(_enter, factory(), sample.service, _AT_ONCE)
+            assert isinstance(late.exception(_PATIENCE), TimeoutError)
+        _enter(factory(), sample.service, _AT_ONCE)
+
+    def test_waiter_gets_the_lock(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """A thread that waits long enough gets the lock as soon as it is released."""
+        with factory().lock(sample.service, _PATIENCE):
+            waiting = pool.submit(_enter, factory(), sample.service, _PATIENCE)
+            assert not waiting.done()
+        assert waiting.result(_PATIENCE) is None
+
+    @pytest.mark.parametrize("other", [2, 1], ids=["other user", "other secret"])
+    def test_identities_do_not_block_each_other(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor, other: int
+    ) -> None:
+        """The lock of one identity does not keep another waiting."""
+        identity = sample.identities[other]
+        with factory().lock(sample.service, _PATIENCE):
+            entered = pool.submit(_enter, factory(), identity, _PATIENCE / 2)
+            assert entered.result(_PATIENCE) is None
+
+    def test_lock_does_not_close_the_store(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """While one thread holds the lock, all can load, save and delete."""
+        store = factory()
+        with store.lock(sample.service, _PATIENCE):
+            store.save(sample.service, sample.token)
+            seen = pool.submit(factory().load, sample.service).result(_PATIENCE)
+            assert seen.access_token == sample.token.access_token
+            pool.submit(factory().delete, sample.service).result(_PATIENCE)
+            assert store.load(sample.service) is None
+
+    def test_lock_is_not_held_before_it_is_entered(
+        self, factory: Callable[[], Any], sample: Samples, pool: ThreadPoolExecutor
+    ) -> None:
+        """Asking for the lock does not take it; entering does."""
+        lock = factory().lock(sample.service, _PATIENCE)
+        entered = pool.submit(_enter, factory(), sample.service, _AT_ONCE)
+        assert entered.result(_PATIENCE) is None
+        with lock:
+            pass
+
     # --- secrets --------------------------------------------------------------------------------
 
     def test_text_form_shows_no_token(self, store: Any, sample: Samples) -> None:
@@ -235,7 +389,7 @@ class StoreContract(LockContract):
 
 
 def _timeless(token: Any) -> Any:
-    return dataclasses.replace(token, issued_boot=None)
+    return replace(token, issued_boot=None)
 
 
 def _kept(store: Any, sample: Samples) -> Any:
@@ -245,3 +399,8 @@ def _kept(store: Any, sample: Samples) -> Any:
 def _require_swap(store: Any) -> None:
     if not hasattr(store, "swap"):
         pytest.skip("this store has no swap; its lock alone protects refresh tokens")
+
+
+def _enter(store: Any, identity: Any, timeout: float) -> None:
+    with store.lock(identity, timeout):
+        pass

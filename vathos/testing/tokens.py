@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-__all__ = ["AccessToken", "Issue", "RefreshState", "RefreshToken", "Session"]
+__all__ = ["AccessToken", "RefreshState", "RefreshToken", "Session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,10 @@ class AccessToken:
     revoked: bool = False
 
     def state(self, now: float) -> str:
-        """Tells whether the token works.
+        """Returns `"live"`, `"expired"` or `"revoked"`.
 
         Args:
             now: The server's time (Unix seconds).
-
-        Returns:
-            `"live"`, `"expired"` or `"revoked"`.
         """
         if self.revoked:
             return "revoked"
@@ -93,15 +90,3 @@ class RefreshState(enum.Enum):
     ENDED = "its session was ended"
     EXPIRED = "its session expired"
     REUSED = "rotated away and presented again"
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """The tokens of a response, the refresh token that was presented, and for whom they are."""
-
-    access: str = field(repr=False)
-    refresh: str | None = field(repr=False)
-    presented: str | None = field(repr=False)
-    client_id: str
-    username: str | None
-    scopes: tuple[str, ...]

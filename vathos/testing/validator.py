@@ -16,7 +16,7 @@ from oauthlib.oauth2 import OAuth2Error, RequestValidator
 from vathos.testing.accounts import Accounts, Client, Verdict, same_secret, service_account_name
 from vathos.testing.dialects import Dialect, Refusal
 from vathos.testing.ledger import Ledger
-from vathos.testing.tokens import AccessToken, Issue, RefreshState, RefreshToken
+from vathos.testing.tokens import AccessToken, RefreshState, RefreshToken
 
 __all__ = ["Validator", "basic_credentials", "refused"]
 
@@ -178,14 +178,12 @@ class Validator(RequestValidator):
     ) -> None:
         """Puts the tokens of a response on record."""
         self._ledger.issue(
-            Issue(
-                access=token["access_token"],
-                refresh=token.get("refresh_token"),
-                presented=request.refresh_token,
-                client_id=_client_of(request).client_id,
-                username=request.user,
-                scopes=tuple(request.scopes or ()),
-            )
+            token["access_token"],
+            token.get("refresh_token"),
+            presented=request.refresh_token,
+            client_id=_client_of(request).client_id,
+            username=request.user,
+            scopes=tuple(request.scopes or ()),
         )
 
     def revoke_token(
