@@ -1,4 +1,4 @@
-"""`python -m vathos` is the command line."""
+"""`python -m vathos` is the command line; a file of its own, as Python asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `vathos_server`.
+"""The fixture `vathos_server`; a file of its own, as pytest imports it in every test run.
 
 It is found through its entry point as soon as `vathos` is installed. Importing it imports nothing
 but pytest, so that it costs test suites nothing that do not use it.

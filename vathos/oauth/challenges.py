@@ -1,4 +1,4 @@
-"""Reads the `WWW-Authenticate` header (RFC 9110 §11.6.1), which is a short task of its own."""
+"""Reads the `WWW-Authenticate` header; a file of its own, as the auth and a command use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PART = re.compile(rf'({_NAME})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)|({_NAME})')
 
 
 def bearer_error(header: str) -> str | None:
-    """Returns the error code of the Bearer challenge, such as `insufficient_scope`, or `None`."""
+    """Returns the error code of the Bearer challenge (RFC 9110 §11.6.1), or `None`."""
     for scheme, name, value in _parameters(header):
         if scheme == "bearer" and name == "error":
             return value

@@ -1,4 +1,4 @@
-"""How servers are reached, and never with netrc; short, as the session class imports little."""
+"""How servers are reached, never with netrc; a file of its own, as it imports nothing big."""
 
 from __future__ import annotations
 

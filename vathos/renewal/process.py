@@ -1,4 +1,4 @@
-"""What all sessions of this process share, so that none repeats what failed for another."""
+"""What sessions share, so that none repeats a failure; a file of its own, as all must find it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The present moment, read from two clocks; apart from `tokens`, as the ground needs it too."""
+"""The present moment, read from two clocks; a file of its own, as tokens and pauses need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loggers of this package, silent unless the program listens; every room takes its own here."""
+"""The loggers of this package, silent by default; a file of its own, as every room uses it."""
 
 from __future__ import annotations
 

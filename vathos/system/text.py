@@ -1,4 +1,4 @@
-"""Text for people, used on all floors: made safe to print, and the word that was meant."""
+"""Text made safe to print, and the word meant; a file of its own, as all floors use it."""
 
 from __future__ import annotations
 
