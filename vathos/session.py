@@ -125,11 +125,7 @@ class VathosSession(FastSession, SourcedSession):
         oauth = {name: value for name, value in oauth.items() if value}
         self._is_plain = not _PLAIN.isdisjoint(oauth)
         if self._is_plain and (client_secret or username or password or settings):
-            named = ", ".join(f"{name}=" for name in sorted(_PLAIN & oauth.keys()))
-            raise ConfigurationError(
-                f"{named} is for a plain OAuth2Session, which renews no token with your "
-                "credentials; leave out either"
-            )
+            raise _either(_PLAIN & oauth.keys())
         # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
         from vathos.config.settings import resolve  # noqa: PLC0415
@@ -369,3 +365,11 @@ class VathosSession(FastSession, SourcedSession):
         is_decided_already = request is not None and is_decided(request)
         if not (self._is_plain or self.token or is_decided_already):
             self._settings.grant()
+
+
+def _either(plain: Iterable[str]) -> ConfigurationError:
+    named = ", ".join(f"{name}=" for name in sorted(plain))
+    return ConfigurationError(
+        f"{named} is for a plain OAuth2Session, which renews no token with your "
+        "credentials; leave out either"
+    )
