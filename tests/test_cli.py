@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import runpy
 import subprocess
@@ -158,6 +159,17 @@ def test_output_that_cannot_be_written_is_an_error(
     command(act)
     assert main(["try"]) == Exit.FAILED
     assert capsys.readouterr().err == "vathos: [Errno 28] No space left on device\n"
+
+
+def test_letters_that_the_output_cannot_show_are_escaped(
+    command: Callable[[Callable[[], int]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strict ASCII output is no bug."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    command(lambda: print("grün") or 0)
+    assert main(["try"]) == Exit.DONE
+    assert stream.buffer.getvalue() == b"gr\\xfcn\n"  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the shell has no such redirections")

@@ -23,6 +23,7 @@ class Exit(enum.IntEnum):
         API_ERROR: The API answered with a status of 400 or more.
         INTERRUPTED: Ctrl-C (128 + SIGINT, as shells report it).
         BROKEN_PIPE: The reader closed the pipe (128 + SIGPIPE).
+        TERMINATED: SIGTERM stopped `request` (128 + SIGTERM).
     """
 
     DONE = 0
@@ -36,6 +37,7 @@ class Exit(enum.IntEnum):
     API_ERROR = 22
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 class CommandError(Exception):

@@ -321,6 +321,44 @@ def test_file_that_cannot_be_written(vathos: Driver, tmp_path: Path) -> None:
     assert "No such file or directory" in done.err
 
 
+@pytest.mark.parametrize("home", ["", None])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["token"], ["status"], ["status", "--all"], ["logout"], ["doctor"], ["request", "x"]),
+        *(["completion", "profiles"], ["login"], ["token", "--token-store", "file:~/t"]),
+    ],
+)
+def test_user_without_a_home(
+    vathos: Driver, monkeypatch: pytest.MonkeyPatch, home: str | None, arguments: list[str]
+) -> None:
+    """No command calls it a bug, or writes below the root folder."""
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    places = [Path("/.local"), Path("/.config"), Path("/t"), Path("/vathos")]
+    before = [place.exists() for place in places]
+    done = vathos(*arguments)
+    assert "bug" not in done.err
+    assert done.status in {Exit.DONE, Exit.CONFIGURATION, Exit.NO_TOKEN, Exit.API_ERROR}
+    assert [place.exists() for place in places] == before
+
+
+def test_host_without_scrypt_is_told(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL in FIPS mode has no scrypt: the message says so, and what works without it."""
+
+    def refused(*_: object, **__: object) -> bytes:
+        raise ValueError("[digital envelope routines] unsupported")
+
+    monkeypatch.setattr("hashlib.scrypt", refused)
+    done = vathos("token")
+    assert done.status == Exit.CONFIGURATION
+    assert "this Python has no scrypt" in done.err
+    assert vathos("token", "--token-store", "memory:").status == Exit.DONE
+
+
 # --- statuses -----------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from vathos.system.files import (
     read_ordinary,
     refuse_exposed,
     replacing,
+    state_folder,
     user_folder,
     write_private,
 )
@@ -49,6 +51,20 @@ def test_user_folder_is_where_xdg_says(kind: str, variable: str, usual: str) -> 
     for relative in ("", "x"):
         assert user_folder(kind, {"HOME": "/h", variable: relative}) == Path("/h", usual, "vathos")
     assert user_folder(kind, {}) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs knows the folder")
+def test_state_folder_of_odd_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative XDG_STATE_HOME is ignored; an empty home, or none, is never the root folder."""
+    monkeypatch.setenv("HOME", "/h")
+    for relative in ("", " ", "x"):
+        monkeypatch.setenv("XDG_STATE_HOME", relative)
+        assert state_folder("file") == Path("/h/.local/state/vathos")
+    monkeypatch.setenv("HOME", "")
+    assert not state_folder("file").is_absolute()
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert not state_folder("file").is_absolute()
 
 
 def test_memory_folder_is_the_runtime_folder_or_shared_memory() -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 from vathos.config.names import KEYS, SECRET_PLACES, SECRETS, variable
 from vathos.config.profile import Entry, Profile
 from vathos.grants import scope_text
+from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
 __all__ = ["Layer", "Value", "credentials_layer", "environment_layer", "profile_layer"]
@@ -108,9 +109,9 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
         what = "text that is not empty" if isinstance(value, str) else "text"
         configuration_error(f"{entry.place}: {key} must be {what}")
     if key.endswith("_file"):
-        return _secret_file(place, str(profile.path.parent / Path(value).expanduser()))
+        return _secret_file(place, str(profile.path.parent / expanded(value)))
     if kind == "path":
-        return str(profile.path.parent / Path(value).expanduser())
+        return str(profile.path.parent / expanded(value))
     return value
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from vathos.grants import Grant, Secret
 from vathos.system.bounded import Bounded
 from vathos.system.forks import ForkSafeLock
+from vathos.system.late_errors import configuration_error
 
 __all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
 
@@ -96,7 +97,13 @@ def _stretch(identity: Identity) -> SharedKeys:
     public, secrets = identity._public, identity._secrets  # noqa: SLF001 - computed on its behalf
     salt = hashlib.blake2b(_framed(public), digest_size=16, person=b"vathos salt").digest()
     parts = _framed([*public, *(secret.reveal() for secret in secrets)])
-    master = hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    try:
+        master = hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    except (AttributeError, ValueError):
+        configuration_error(
+            "this Python has no scrypt, perhaps as OpenSSL is in FIPS mode, so tokens can be kept "
+            "in memory only: use VATHOS_TOKEN_STORE=memory:"
+        )
     name = hashlib.blake2b(master, digest_size=16, person=b"vathos name").hexdigest()
     sealing = hashlib.blake2b(master, digest_size=32, person=b"vathos sealing").digest()
     return SharedKeys(f"{identity.name}-{name}", sealing)

@@ -59,7 +59,7 @@ class FileStore:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        path = state_folder("file") if folder is None else Path(folder).expanduser()
+        path = state_folder("file") if folder is None else files.expanded(folder)
         if not path.is_absolute():
             configuration_error(f"the folder of the file store, {path}, is not absolute")
         self._folder = PrivateFolder(path)

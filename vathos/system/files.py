@@ -16,6 +16,7 @@ from vathos.system.late_errors import insecure_file
 
 __all__ = [
     "SAFE",
+    "expanded",
     "memory_folder",
     "output",
     "read_ordinary",
@@ -58,6 +59,11 @@ def user_folder(kind: str, environ: Mapping[str, str]) -> Path | None:
     return Path(folder, "vathos") if folder else None
 
 
+def expanded(path: Path | str) -> Path:
+    """Replaces a `~` by the user's home; it stays where there is none, or an empty one."""
+    return Path(path if os.environ.get("HOME") == "" else os.path.expanduser(path))
+
+
 def state_folder(extra: str) -> Path:
     """Returns the user's folder for state; not absolute for a user without a home.
 
@@ -66,8 +72,8 @@ def state_folder(extra: str) -> Path:
     if sys.platform == "linux":
         require("platformdirs", extra)
         # What it would say, without the time its import takes.
-        path = os.environ.get("XDG_STATE_HOME", "")
-        return Path(path if path.strip() else Path("~/.local/state").expanduser(), "vathos")
+        folder = os.environ.get("XDG_STATE_HOME", "")
+        return Path(folder if os.path.isabs(folder) else expanded("~/.local/state"), "vathos")
     return Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
 
 

@@ -195,9 +195,18 @@ def test_reader_that_leaves(server: AuthorizationServer) -> None:
         assert err.read() == b""
 
 
-@pytest.mark.parametrize("what", ["download", "upload"])
-def test_interruption(server: AuthorizationServer, tmp_path: Path, what: str) -> None:
-    """Ctrl-C in the middle of a download or an answer ends with 130 and leaves no file."""
+@pytest.mark.parametrize(
+    ("what", "number", "status"),
+    [
+        ("download", signal.SIGINT, Exit.INTERRUPTED),
+        ("upload", signal.SIGINT, Exit.INTERRUPTED),
+        ("download", signal.SIGTERM, Exit.TERMINATED),
+    ],
+)
+def test_interruption(
+    server: AuthorizationServer, tmp_path: Path, what: str, number: int, status: int
+) -> None:
+    """Ctrl-C or SIGTERM in the middle of a download or an answer leaves no file."""
     path = tmp_path / "out"
     fault = Fault.drip(500_000) if what == "download" else Fault.hang()
     server.fail("api", fault)
@@ -216,9 +225,9 @@ def test_interruption(server: AuthorizationServer, tmp_path: Path, what: str) ->
         return any(part.stat().st_size for part in tmp_path.glob(".out.*"))
 
     wait_for(is_under_way, 20)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=20)
-    assert (running.returncode, out, err) == (Exit.INTERRUPTED, "", "")
+    assert (running.returncode, out, err) == (status, "", "")
     assert not path.exists()
     assert left(tmp_path) == []
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 from urllib.parse import urljoin
 
 import requests
@@ -32,8 +33,10 @@ def opened(path: str | None) -> Iterator[BinaryIO]:
     if path in {None, "-"}:
         yield sys.stdout.buffer
         return
+    before = signal.signal(signal.SIGTERM, _end)
     # Only the errors of opening concern the file: the body may fail for other reasons.
     with contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, before)
         try:
             target = stack.enter_context(output(str(path), private=False))
         except OSError as error:
@@ -41,6 +44,11 @@ def opened(path: str | None) -> Iterator[BinaryIO]:
                 Exit.FAILED, f"-o: {path} cannot be written: {error.strerror}"
             ) from None
         yield target
+
+
+def _end(*_: object) -> NoReturn:
+    """Ends the process as Ctrl-C does: killed without a word, it would leave a half file."""
+    raise SystemExit(Exit.TERMINATED)
 
 
 class Receiver:
