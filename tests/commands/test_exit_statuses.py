@@ -28,6 +28,7 @@ branch() {
     22) echo "the API says no" ;;
     130) echo "stopped" ;;
     141) echo "nobody reads" ;;
+    143) echo "ended" ;;
     *) echo "unknown: $1" ;;
   esac
 }
@@ -62,6 +63,11 @@ exec 5> pipe
 wait $!
 vathos token >&5
 branch $?
+vathos request slow -o out &
+until ls .out.* > /dev/null 2>&1; do sleep 0.05; done
+kill -TERM $!
+wait $!
+branch $?
 """
 
 SAID = """\
@@ -76,6 +82,7 @@ not safe
 the API says no
 stopped
 nobody reads
+ended
 """
 
 
@@ -85,6 +92,7 @@ def test_shell_script_branches_on_each(server: AuthorizationServer, tmp_path: Pa
     assert SCRIPT.count(') echo "') == len(Exit) + 1
     folder = program(tmp_path / "bin")
     server.fail("api", Fault.status(404))
+    server.fail("api", Fault.hang())
     done = subprocess.run(
         ["bash", "-c", SCRIPT],
         cwd=tmp_path,

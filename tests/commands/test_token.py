@@ -321,6 +321,7 @@ def test_file_that_cannot_be_written(vathos: Driver, tmp_path: Path) -> None:
     assert "No such file or directory" in done.err
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("home", ["", None])
 @pytest.mark.parametrize(
     "arguments",
