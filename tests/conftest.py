@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -173,6 +174,20 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))  # what Windows calls it
+    # On a disk, so that no names of entries are left in the memory of this machine.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A folder in memory, as a login has it; removed afterwards."""
+    folder = Path("/dev/shm") / f"vathos-test-{os.getpid()}"
+    try:
+        folder.mkdir(0o700)
+    except OSError:
+        pytest.skip("there is no file system in memory")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

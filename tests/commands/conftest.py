@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,24 +47,6 @@ def canaries() -> Iterator[AuthorizationServer]:
 def config(tmp_path: Path) -> Path:
     """Where the user's configuration file is, or would be."""
     return tmp_path / ".config" / "vathos" / "config.toml"
-
-
-@pytest.fixture
-def runtime() -> Iterator[Path]:
-    """A folder in memory, as a login has it; removed afterwards."""
-    folder = Path("/dev/shm") / f"vathos-test-{os.getpid()}"
-    try:
-        folder.mkdir(0o700)
-    except OSError:
-        pytest.skip("there is no file system in memory")
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(autouse=True)
-def _runtime_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Leaves nothing in the memory of this machine; a test that wants to says where."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
 @pytest.fixture(autouse=True)

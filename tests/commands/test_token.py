@@ -16,8 +16,8 @@ import pytest
 
 from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driver, age, entries, environment, process
-from vathos.commands import stored_token
 from vathos.exit_codes import Exit
+from vathos.stores import entry_names
 from vathos.system import files
 from vathos.system.extras import install_line
 from vathos.testing import AuthorizationServer, Fault
@@ -636,7 +636,7 @@ def test_a_folder_that_others_made_is_not_used(
     place = tmp_path / "names"
     place.mkdir(0o755)
     place.chmod(0o755)
-    monkeypatch.setattr(stored_token, "memory_folder", lambda environ: place)
+    monkeypatch.setattr(entry_names, "memory_folder", lambda environ: place)
     assert vathos("token").status == Exit.DONE
     assert vathos("token").status == Exit.DONE
     assert list(place.iterdir()) == []

@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple
 
 from vathos.assembly import build_source
-from vathos.commands.stored_token import DEFAULT_STORE, Requirement, kept
+from vathos.commands.stored_token import DEFAULT_STORE, Requirement, hide_typed, kept
 from vathos.config.settings import Settings
 from vathos.errors import (
     ConfigurationError,
@@ -33,13 +33,15 @@ class Obtained(NamedTuple):
 
 def store_of(settings: Settings) -> TokenStore:
     """Opens the store of a command; only the default one may be missing."""
-    if settings.token_store is not None:
-        return open_store(settings.token_store)
     try:
-        return open_store(DEFAULT_STORE)
+        store = open_store(settings.token_store or DEFAULT_STORE)
     except ConfigurationError as error:
+        if settings.token_store is not None:
+            raise
         print(f"vathos: the token is not kept: {error}", file=sys.stderr)
         return open_store(None)
+    hide_typed(settings, store)
+    return store
 
 
 def obtain(

@@ -19,12 +19,11 @@ from vathos.commands.options import (
     settings_of,
 )
 from vathos.commands.status_text import local
-from vathos.commands.stored_token import EntryNames, kept
+from vathos.commands.stored_token import kept
 from vathos.config.settings import Settings
 from vathos.errors import VathosError
 from vathos.exit_codes import CommandError, Exit, judged, worst
 from vathos.stores.base import TokenStore
-from vathos.stores.file import FileStore
 from vathos.tokens import Token
 
 __all__ = ["add_arguments", "run"]
@@ -67,8 +66,6 @@ def _log_out(options: argparse.Namespace) -> None:
     if token is not None and not options.no_revoke:
         _revoke(settings, store)
     store.delete(identity)
-    if isinstance(store, FileStore):
-        EntryNames().forget()
     print(f"vathos: {_done(settings, token, options.no_revoke)}", file=sys.stderr)
 
 

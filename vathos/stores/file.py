@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
+from vathos.stores.entry_names import EntryNames
 from vathos.stores.folder import PrivateFolder
 from vathos.system import files
 from vathos.system.bounded import Bounded
@@ -52,6 +53,10 @@ class FileStore:
     Args:
         folder: An absolute path; by default that of `state_folder`.
 
+    Attributes:
+        remembers_names: Whether the names of entries are kept in a folder in memory of this user,
+            so that other processes find their entries without the slow hash.
+
     Raises:
         ConfigurationError: If the path is not absolute, the user has no home folder, or a package
             is missing.
@@ -62,6 +67,8 @@ class FileStore:
         path = state_folder("file") if folder is None else files.expanded(folder)
         if not path.is_absolute():
             configuration_error(f"the folder of the file store, {path}, is not absolute")
+        self.remembers_names = True
+        self._names = EntryNames()
         self._folder = PrivateFolder(path)
         self._folder.close_to_others(f"{_OURS}|{_TEMPORARY}|{KEYRING_LOCKS}")
 
@@ -87,35 +94,25 @@ class FileStore:
             path = unquote(parts.path)
         return cls(path or None)
 
-    def entry(self, name: str) -> Token | None:
-        """Looks a token up by the name of its entry.
-
-        Args:
-            name: The name, from `vathos.oauth.identity.SharedKeys`.
-
-        Returns:
-            The token last saved, or `None`.
-
-        Raises:
-            StoreError: If other users can reach the file.
-        """
-        return self._read(f"{name}.json")
-
     def load(self, identity: Identity) -> Token | None:
         """Returns the token last saved, or `None`; junk in the file is `None` too."""
-        return self._read(f"{identity.shared.name}.json")
+        token = self._read(f"{self._names.name_of(identity)}.json")
+        if token is not None:
+            self._remember(identity)
+        return token
 
     def save(self, identity: Identity, token: Token) -> None:
         """Replaces the file in one step, then removes what was left behind."""
-        name = identity.shared.name
+        name = self._names.name_of(identity)
         with self._writing(name):
             self._read(f"{name}.json")  # refuses what others can reach
             self._write(name, token)
+        self._remember(identity)
         self._sweep(name)
 
     def swap(self, identity: Identity, old: Token, new: Token) -> bool:
         """Replaces `old` with `new` if `old` is still there, and returns whether it was."""
-        name = identity.shared.name
+        name = self._names.name_of(identity)
         with self._writing(name):
             is_there = old.is_same(self._read(f"{name}.json"))
             if is_there:
@@ -126,10 +123,11 @@ class FileStore:
 
     def delete(self, identity: Identity) -> None:
         """Removes the file, if there is one."""
-        name = identity.shared.name
+        name = self._names.name_of(identity)
         if f"{name}.json" in self._folder.ages():
             with self._writing(name):
                 self._folder.remove(f"{name}.json")
+        self._names.forget(identity)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
         """Lets one process of this user renew at a time, by a lock file.
@@ -137,7 +135,11 @@ class FileStore:
         The system frees the lock when its holder dies. Entering it raises `TimeoutError` if another
         process holds it longer than `timeout` seconds.
         """
-        return self._folder.lock(f"{identity.shared.name}.lock", timeout)
+        return self._folder.lock(f"{self._names.name_of(identity)}.lock", timeout)
+
+    def _remember(self, identity: Identity) -> None:
+        if self.remembers_names:
+            self._names.remember(identity)
 
     def _writing(self, name: str) -> AbstractContextManager[None]:
         # Not the lock of renewals: that one is held for seconds, and may be lost by waiting.
