@@ -51,12 +51,6 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """The clocks of client and server."""
-    return FakeClock()
-
-
-@pytest.fixture
 def server(clock: FakeClock) -> Iterator[AuthorizationServer]:
     """A server whose tokens live 100 s by the same clock."""
     with AuthorizationServer(

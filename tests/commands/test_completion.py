@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.driving import Driver
+from tests.commands.driving import Driver, written
 from vathos.cli import COMMANDS
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
@@ -66,10 +66,7 @@ def path(tmp_path: Path) -> str:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home folder with two profiles."""
-    folder = tmp_path / ".config" / "vathos"
-    folder.mkdir(parents=True)
-    (folder / "config.toml").write_text("[profile.robot]\n[profile.ada]\n")
-    (folder / "config.toml").chmod(0o600)
+    written(tmp_path / ".config" / "vathos" / "config.toml", "[profile.robot]\n[profile.ada]\n")
     return tmp_path
 
 

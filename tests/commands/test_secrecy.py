@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.canaries import CANARY
-from tests.commands.driving import PROCESS, Driven, process
+from tests.commands.driving import PROCESS, Driven, process, written
 from tests.helpers import wait_for
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
@@ -26,15 +26,12 @@ def files(home: Path) -> list[Path]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home folder with a profile of each kind."""
-    folder = tmp_path / ".config" / "vathos"
-    folder.mkdir(parents=True)
-    config = folder / "config.toml"
-    config.write_text(
+    written(
+        tmp_path / ".config" / "vathos" / "config.toml",
         f'[profile.default]\nclient_id = "robot"\nclient_secret = "{CANARY.client_secret}"\n'
         f'[profile.ada]\nclient_id = "robot"\nclient_secret = "{CANARY.client_secret}"\n'
-        f'username = "ada"\npassword = "{CANARY.password}"\n'
+        f'username = "ada"\npassword = "{CANARY.password}"\n',
     )
-    config.chmod(0o600)
     return tmp_path
 
 

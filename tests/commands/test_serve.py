@@ -19,6 +19,7 @@ from tests.canaries import CANARY
 from tests.commands.driving import PROCESS, Driver
 from tests.commands.served import Served
 from tests.helpers import wait_for
+from tests.servers.process import free_ports
 from vathos import VathosSession
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer
@@ -220,16 +221,9 @@ def test_tls_is_served_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
 # --- where it listens, and how it ends ----------------------------------------------------------
 
 
-def free_port() -> int:
-    """Finds a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_sigterm_ends_it_tidily_and_frees_the_port() -> None:
     """SIGTERM is the ordinary end, with status 0, and another server can have the port at once."""
-    port = free_port()
+    (port,) = free_ports(1)
     for _ in range(2):
         with Served("--port", str(port)) as served:
             assert f":{port}/" in served.facts["token_url"]

@@ -26,12 +26,6 @@ POLICY = RenewalPolicy(position=0.0)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """The clocks of client and server."""
-    return FakeClock()
-
-
-@pytest.fixture
 def server(clock: FakeClock) -> Iterator[AuthorizationServer]:
     """A server whose tokens live 60 s by the same clock."""
     with AuthorizationServer(access_token_lifetime=60, clock=lambda: clock.instant.wall) as server:

@@ -21,12 +21,6 @@ POLICY = RenewalPolicy(position=0.0)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """The clocks of the client; the server has its own."""
-    return FakeClock()
-
-
-@pytest.fixture
 def server() -> Iterator[AuthorizationServer]:
     """A server whose tokens live 100 s by its own clock."""
     with AuthorizationServer(access_token_lifetime=100) as server:

@@ -6,12 +6,12 @@ import contextlib
 import pathlib
 import ssl
 import threading
-from collections.abc import Callable
 
 import pytest
 import requests
 import trustme
 
+from tests.helpers import together
 from tests.testing.plain import credentials, login, raw, read_all, refresh, send, service
 from vathos.testing import AuthorizationServer
 
@@ -25,22 +25,6 @@ def own_threads() -> list[str]:
 def port_of(server: AuthorizationServer) -> int:
     """The port of a server."""
     return int(server.api_url.split(":")[2].split("/")[0])
-
-
-def together(number: int, act: Callable[[], object]) -> list[object]:
-    """Runs one function in many threads that start at the same moment."""
-    barrier, results = threading.Barrier(number), list[object]()
-
-    def run() -> None:
-        barrier.wait(30)
-        results.append(act())
-
-    threads = [threading.Thread(target=run) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 def test_server_is_ready_and_gone() -> None:
@@ -125,7 +109,7 @@ def test_sixteen_threads_get_sixteen_numbers(server: AuthorizationServer) -> Non
     def some() -> list[int]:
         return [server.number(service(server).json()["access_token"]) for _ in range(8)]
 
-    numbers = [number for part in together(16, some) for number in part]  # type: ignore[attr-defined]
+    numbers = [number for part in together(16, lambda _: some()) for number in part]  # type: ignore[attr-defined]
     assert sorted(numbers) == list(range(1, 129))
     assert server.count("client_credentials") == 128
     assert len({each.number for each in server.requests}) == 128
@@ -134,7 +118,7 @@ def test_sixteen_threads_get_sixteen_numbers(server: AuthorizationServer) -> Non
 def test_one_refresh_token_is_spent_once(server: AuthorizationServer) -> None:
     """Of many concurrent refreshes with one token exactly one succeeds; the rest is reuse."""
     token = login(server).json()["refresh_token"]
-    statuses = together(16, lambda: refresh(server, token).status_code)
+    statuses = together(16, lambda _: refresh(server, token).status_code)
     assert sorted(statuses) == [200, *[400] * 15]  # type: ignore[type-var]
     assert server.reuse_events == 1
     assert server.sessions == ()
