@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from tests.conftest import FakeClock
-from tests.helpers import service_source
+from tests.helpers import PATIENCE, service_source
+from tests.wire import Connection, Wire
 from vathos import BearerAuth, VathosSession
-from vathos.errors import InsecureTransportError
+from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
+from vathos.tokens import Token
 
 
 @pytest.fixture
@@ -37,6 +41,24 @@ def other_host() -> Iterator[AuthorizationServer]:
     """A second server on another port: another origin."""
     with AuthorizationServer() as server:
         yield server
+
+
+class Given:
+    """A source of the user's own, with one token."""
+
+    name = "given"
+
+    def token(self, rejected: Token | None = None) -> Token:
+        """Returns that token."""
+        return Token("abc")
+
+
+class Numbered(Given):
+    """A source of the user's own, with two tokens."""
+
+    def token(self, rejected: Token | None = None) -> Token:
+        """Returns the second one where the first was refused."""
+        return Token("2" if rejected else "1")
 
 
 # --- replay -------------------------------------------------------------------------------------
@@ -261,6 +283,32 @@ def test_streamed_answer_is_replayed_too(
         assert sum(map(len, response.iter_content(1024))) == 50_000
 
 
+@pytest.mark.fault(41)
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("drip", [b"x", b"x" * 65536])
+def test_endless_401_is_left_for_another_connection(*, stream: bool, drip: bytes) -> None:
+    """A refusal that never ends costs a second or 64 KiB; the retry has a connection of its own."""
+    refused: list[Connection] = []
+
+    def behaviour(connection: Connection) -> None:
+        if b"Bearer 1" in connection.read_head():
+            refused.append(connection)
+            connection.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000000000\r\n\r\n")
+            while True:
+                connection.send(drip)
+                time.sleep(0.01 if len(drip) == 1 else 0)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with Wire(behaviour) as wire:
+        auth = BearerAuth(Numbered())
+        response = requests.get(wire.url(), auth=auth, stream=stream, timeout=20)
+        assert response.content == b"ok"
+        assert len(wire.connections) == 2
+        assert refused[0].gone.wait(PATIENCE)  # the server noticed, as it cannot send any more
+        assert len(response.history[0].content) < 70_000
+    assert refused[0].sent < 20_000_000
+
+
 def test_broken_body_of_the_401_does_not_stop_the_replay(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
@@ -365,6 +413,30 @@ def test_foreign_origin_gets_no_token(
     assert session.get(other_host.api_url + "/x").status_code == 401
     assert other_host.api.unauthenticated == 1
     assert vathos_server.count() == 0
+
+
+def test_international_host_gets_the_token() -> None:
+    """The origin of an international base URL is the one that `requests` sends to."""
+    source = Given()
+    auth = BearerAuth(source, origins=["https://bücher.example/v1"])
+    for url in ("https://bücher.example/v1/x", "https://xn--bcher-kva.EXAMPLE.:443/x"):
+        request = auth(requests.Request("GET", url).prepare())
+        assert request.headers["Authorization"] == "Bearer abc"
+
+
+@pytest.mark.fault(39)
+def test_request_below_the_base_url_never_goes_without_a_token(
+    vathos_server: AuthorizationServer, other_host: AuthorizationServer
+) -> None:
+    """Where `origins=` leaves out the API itself, a call is an error, not a request in silence."""
+    session = VathosSession(
+        **vathos_server.service_account, origins=other_host.api_url, store=MemoryStore()
+    )
+    with pytest.raises(ConfigurationError, match="not among its origins="):
+        session.get("x")
+    assert session.get("x", withhold_token=True).status_code == 401
+    assert session.get(urljoin(vathos_server.api_url, "/elsewhere")).status_code == 404
+    assert vathos_server.api.unauthenticated == 1
 
 
 def test_origins_may_be_widened(

@@ -83,7 +83,12 @@ def build_auth(
         origins = settings.base_url
     checked = None if origins is None else checked_origins(origins)
     return BearerAuth(
-        source, origins=checked, clock=source.clock, events=source.events, replay=replay
+        source,
+        origins=checked,
+        base_url=settings.base_url,
+        clock=source.clock,
+        events=source.events,
+        replay=replay,
     )
 
 

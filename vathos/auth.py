@@ -13,13 +13,15 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import rewind_body
 
-from vathos.errors import InsecureTransportError, VathosError
+from vathos.errors import ConfigurationError, InsecureTransportError, VathosError
 from vathos.events import Events, Replayed
 from vathos.oauth.challenges import bearer_error
-from vathos.oauth.urls import Origin, origin_of, receiver_of
+from vathos.oauth.transport import shut
+from vathos.oauth.urls import Origin, is_below, origin_of, receiver_of
 from vathos.renewal.process import process
 from vathos.source import CachedSource, TokenSource
 from vathos.system.logs import logger
+from vathos.system.threads import within
 from vathos.tokens import Instant, Token, now
 
 __all__ = ["BearerAuth"]
@@ -30,6 +32,9 @@ _UNAUTHORIZED = 401
 
 _YOUNG = 1.0
 """Seconds after its issue within which a token that is refused tells of a wrong API server."""
+
+_MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
+"""Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
 
 _MANY = 4
 """Young tokens refused in a row, after which renewals forced by a 401 are rationed."""
@@ -56,6 +61,7 @@ class BearerAuth(AuthBase):
         source: Where tokens come from.
         origins: URLs whose origins (scheme, host, port) may get the token; other requests are sent
             without it. `None` for all.
+        base_url: URL below which a request without the token is an error; by default none is.
         clock: Reads the present moment.
         events: Counts retries and passes them on as events.
         replay: Whether a refused request is retried; else the caller gets the 401.
@@ -66,6 +72,7 @@ class BearerAuth(AuthBase):
         source: TokenSource,
         *,
         origins: Iterable[str] | None = None,
+        base_url: str | None = None,
         clock: Callable[[], Instant] = now,
         events: Events | None = None,
         replay: bool = True,
@@ -74,6 +81,7 @@ class BearerAuth(AuthBase):
         self.replay = replay
         self.events = events or Events()
         self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
+        self.base_url = base_url
         self.clock = clock
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -86,6 +94,7 @@ class BearerAuth(AuthBase):
             The same request.
 
         Raises:
+            ConfigurationError: If a request below the base URL would go without a token.
             InsecureTransportError: If the token would be sent over plain http to another machine.
             VathosError: If no token can be obtained.
         """
@@ -107,6 +116,7 @@ class BearerAuth(AuthBase):
             The same request.
 
         Raises:
+            ConfigurationError: If a request below the base URL would go without a token.
             InsecureTransportError: If the token would be sent over plain http to another machine.
             VathosError: If no token can be obtained.
         """
@@ -118,6 +128,11 @@ class BearerAuth(AuthBase):
         if origin is None:
             return request
         if self.origins is not None and origin not in self.origins:
+            if self.base_url is not None and is_below(str(request.url), self.base_url):
+                raise ConfigurationError(
+                    f"{origin} is the API of this session, but not among its origins=, so that the "
+                    "request would go without a token; add it there, or pass withhold_token=True"
+                )
             log.debug("no token for a foreign origin", extra={"vathos.origin": str(origin)})
             return request
         _require_secure(origin)
@@ -310,9 +325,28 @@ def _rewound(request: requests.PreparedRequest) -> bool:
 
 
 def _drain(response: requests.Response) -> None:
-    """Reads the refused answer to its end, so that the retry can use its connection."""
+    """Reads a short refusal to its end, so that the retry can use its connection; or ends that."""
+    chunks: list[bytes] = []
+
+    def read() -> None:
+        for chunk in response.iter_content(4096):
+            chunks.append(chunk)
+            if len(chunks) * 4096 > _MOST_DRAINED:
+                break
+
     try:
-        response.content  # noqa: B018 - reading is what it does
-    except (requests.RequestException, RuntimeError, OSError):
-        log.debug("the body of the 401 broke off")
+        if within(_LONGEST_DRAIN, read, name="vathos-drain").exception():
+            log.debug("the body of the 401 broke off")
+    except TimeoutError:
+        shut(_socket_of(response.raw))
+    if not response._content:  # noqa: SLF001 - for the history
+        response._content, response._content_consumed = b"".join(chunks), True  # type: ignore[attr-defined]  # noqa: SLF001 - as above
     response.close()
+
+
+def _socket_of(raw: Any) -> Any:
+    """Finds the socket of an answer of urllib3; `None` if it has none that is known."""
+    try:
+        return raw._fp.fp.raw._sock  # noqa: SLF001 - the connection has given it away already
+    except AttributeError:
+        return None

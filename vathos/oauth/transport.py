@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-__all__ = ["Transport", "ignore_netrc"]
+__all__ = ["Transport", "ignore_netrc", "shut"]
 
 
 def ignore_netrc(request: PreparedRequest) -> PreparedRequest:
@@ -18,6 +20,15 @@ def ignore_netrc(request: PreparedRequest) -> PreparedRequest:
     there in place of the token, or beside the client authentication (RFC 6749 §2.3 allows one).
     """
     return request
+
+
+def shut(sock: Any) -> None:
+    """Shuts a socket down, which ends each read from it at once, in another thread too."""
+    # Past SSLSocket.shutdown, which takes the TLS state away from the thread that reads. What
+    # eventlet, httpretty and the like have in its place is no socket of the library.
+    kind = socket.socket if isinstance(sock, socket.socket) else type(sock)
+    with contextlib.suppress(Exception):
+        kind.shutdown(sock, socket.SHUT_RDWR)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from vathos.system.late_errors import configuration_error, insecure_url
 
@@ -17,6 +17,7 @@ __all__ = [
     "Origin",
     "checked_url",
     "is_absolute",
+    "is_below",
     "join",
     "origin_of",
     "other_realm_path",
@@ -33,7 +34,7 @@ class Origin(NamedTuple):
     """Scheme, host and port: what decides who receives a request (RFC 6454 §4)."""
 
     scheme: str  # lower case
-    host: str  # lower case, without brackets or a trailing dot
+    host: str  # as it goes on the wire: IDNA, lower case, without brackets or a trailing dot
     port: int | None  # the scheme's default filled in
 
     @property
@@ -70,6 +71,8 @@ def origin_of(url: str) -> Origin:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        if host and not host.isascii():
+            host = _encoded(host)
     except ValueError:
         # Not in the words of the parser, which quote what may be a password.
         raise ValueError("its host or port is malformed") from None
@@ -78,6 +81,15 @@ def origin_of(url: str) -> Origin:
     if port is None:
         port = _DEFAULT_PORTS.get(parts.scheme)
     return Origin(parts.scheme, host.removesuffix("."), port)
+
+
+def _encoded(host: str) -> str:
+    """Writes an international host name as `requests` sends it (IDNA)."""
+    from requests.models import PreparedRequest  # noqa: PLC0415 - seldom, and slow to import
+
+    prepared = PreparedRequest()
+    prepared.prepare_url(f"https://{host}", None)
+    return urlsplit(str(prepared.url)).hostname or ""
 
 
 @lru_cache(maxsize=512)
@@ -98,13 +110,33 @@ def join(base_url: str, path: str) -> str:
     """Puts a relative path below a base URL.
 
     Unlike with `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a
-    leading double slash does not name another host.
+    leading double slash does not name another host; `..` that would climb out of it is refused.
     """
     base = base_url.rstrip("/")
     path = path.strip().lstrip("/")
+    if ".." in (unquote(path) if "%" in path else path):
+        _refuse_climbing(path, base)
     if path.startswith("?"):
         return base + path
     return f"{base}/{path}" if path else base
+
+
+def _refuse_climbing(path: str, base: str) -> None:
+    depth = 0
+    # `requests` decodes %2e, but no %2f.
+    for segment in map(unquote, re.split(r"[?#]", path)[0].split("/")):
+        depth += -1 if segment == ".." else segment not in {"", "."}
+        if depth < 0:
+            configuration_error(
+                f"the path {path!r} leaves the base URL {base}, and the token would go along; "
+                "write the whole URL if that is meant"
+            )
+
+
+def is_below(url: str, base_url: str) -> bool:
+    """Tells whether a URL is the base URL or below it."""
+    path, base = (f"{urlsplit(each).path.rstrip('/')}/" for each in (url, base_url))
+    return origin_of(url) == origin_of(base_url) and path.startswith(base)
 
 
 def checked_url(name: str, url: str, place: str | None = None) -> str:
