@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,11 +89,6 @@ def together(count: int, work: Callable[[int], T]) -> list[T | BaseException]:
     for thread in threads:
         thread.join()
     return results
-
-
-def distinct(values: Iterable[Any]) -> int:
-    """Counts the different objects among some."""
-    return len({id(value) for value in values})
 
 
 def in_child(work: object, seconds: float = PATIENCE) -> int:

@@ -39,7 +39,6 @@ class Target(NamedTuple):
 
 
 _BY_BASE = f" {TIMES} {CONTENDERS[BASE].title}"
-_IMPORT = CONTENDERS[OURS].imports
 _BY_PARENT = f" {TIMES} `{PARENT}`"
 
 TARGETS = (

@@ -165,27 +165,21 @@ def test_no_cookie_is_kept() -> None:
     assert [request.header("cookie") for request in recorder.requests] == [[], []]
 
 
-def test_netrc_adds_no_second_client_authentication(tmp_path: Path) -> None:
-    """An entry for the host in ~/.netrc is not used (RFC 6749 §2.3)."""
+@pytest.mark.parametrize(
+    ("host", "headers"),
+    [("machine 127.0.0.1", {}), ("default", {"Authorization": "Basic bXk6b3du"})],
+)
+def test_netrc_neither_adds_nor_replaces_client_authentication(
+    tmp_path: Path, host: str, headers: dict[str, str]
+) -> None:
+    """An entry for the host in ~/.netrc is not used (RFC 6749 §2.3); the caller's header is."""
     netrc = tmp_path / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.write_text(f"{host} login me password secret\n")
     netrc.chmod(0o600)
     recorder = Recorder()
     with Wire(recorder) as wire:
-        send(wire.url())
-    assert recorder.requests[0].header("authorization") == []
-
-
-def test_netrc_does_not_replace_our_own_authentication(tmp_path: Path) -> None:
-    """The Authorization header that the caller made is the one that is sent."""
-    netrc = tmp_path / ".netrc"
-    netrc.write_text("default login me password secret\n")
-    netrc.chmod(0o600)
-    recorder = Recorder()
-    with Wire(recorder) as wire:
-        headers = {"Authorization": "Basic bXk6b3du"}
         post(wire.url(), FORM, headers=headers, transport=Transport(), timeout=PATIENCE)
-    assert recorder.requests[0].header("authorization") == ["Basic bXk6b3du"]
+    assert recorder.requests[0].header("authorization") == [*headers.values()]
 
 
 @pytest.mark.fault(10)

@@ -320,7 +320,7 @@ def test_chain_goes_from_the_outermost_to_the_innermost() -> None:
         (exceptions.ConnectionError("x"), True),
     ],
 )
-def test_only_what_a_person_must_mend_is_not_tried_again(
+def test_only_what_a_person_must_repair_is_not_tried_again(
     error: BaseException, *, retryable: bool
 ) -> None:
     """A certificate and a proxy's login do not get better by themselves; all else may."""
