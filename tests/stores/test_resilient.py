@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.helpers import wait_for
 from tests.stores.contract import SERVICE, TOKEN
+from vathos import VathosSession
 from vathos.errors import StoreError
+from vathos.oauth.identity import Identity
 from vathos.stores.memory import MemoryStore
 from vathos.stores.resilient import CircuitBreaker, CircuitOpenError, ResilientStore
+from vathos.testing import AuthorizationServer
 
 ACCESS_ONLY = TOKEN.without_refresh_token()
 
@@ -214,3 +220,90 @@ def test_only_one_caller_tries_again(clock: Clock) -> None:
     thread.join()
     assert results == [True]
     assert breaker.run(lambda: True)
+
+
+def threads_of_the_store() -> list[threading.Thread]:
+    """Lists the threads that wait for a store or hold its lock."""
+    return [each for each in threading.enumerate() if each.name.startswith("vathos-store")]
+
+
+def test_hung_calls_are_few_however_often_the_store_is_tried(clock: Clock) -> None:
+    """While three calls hang there is no other one; once they end, the store is tried again."""
+    breaker = CircuitBreaker(0.05, 10.0, clock)
+    releases: list[threading.Event] = []
+
+    def hang() -> bool:
+        releases.append(threading.Event())
+        return releases[-1].wait()
+
+    for _ in range(10):
+        with pytest.raises(StoreError):
+            breaker.run(hang)
+        clock.seconds += 11.0
+    assert len(releases) == CircuitBreaker.MOST_LATE
+    for each in releases:
+        each.set()
+    wait_for(lambda: not threads_of_the_store())
+    assert breaker.run(lambda: 1) == 1
+
+
+class Hanging(Plain):
+    """A store of a user's that does not answer until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = threading.Event()
+        self.calls = 0
+        self.is_locked = False
+
+    def hang(self, *_: object) -> Any:
+        """Hangs."""
+        self.calls += 1
+        self.release.wait()
+
+    @contextmanager
+    def late_lock(self, identity: Identity, timeout: float) -> Iterator[None]:
+        """Hangs, then holds a lock."""
+        self.hang()
+        self.is_locked = True
+        yield
+        self.is_locked = False
+
+
+def test_hanging_store_of_a_user_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store whose load hangs is left alone; sessions get their tokens, and no threads pile up."""
+    monkeypatch.setattr(ResilientStore, "DEADLINE", 0.05)
+    store = Hanging()
+    store.load = store.hang
+    with AuthorizationServer() as server:
+        for _ in range(5):
+            with VathosSession(**server.service_account, store=store) as session:  # type: ignore[arg-type]
+                assert session.get("ping").status_code == 200
+        assert server.count() == 1
+    assert store.calls == 1
+    assert [record.levelno for record in caplog.records].count(logging.WARNING) == 1
+    store.release.set()
+
+
+def test_lock_that_comes_late_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock of a user's store that is had after its caller went on does not stay held."""
+    monkeypatch.setattr(ResilientStore, "DEADLINE", 0.05)
+    store = Hanging()
+    store.lock = store.late_lock
+    with ResilientStore(store).locked(SERVICE, 0):  # type: ignore[arg-type]
+        pass
+    store.release.set()
+    wait_for(lambda: not threads_of_the_store())
+    assert store.calls == 1
+    assert not store.is_locked
+
+
+def test_lock_is_given_back_by_the_thread_that_took_it() -> None:
+    """Locks that belong to a thread work."""
+    store, lock = Plain(), threading.RLock()
+    store.lock = lambda identity, timeout: lock  # type: ignore[assignment]
+    with ResilientStore(store).locked(SERVICE, 0):  # type: ignore[arg-type]
+        assert not lock.acquire(blocking=False)
+    assert lock.acquire(timeout=5)
