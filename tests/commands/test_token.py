@@ -428,6 +428,32 @@ def test_refused(vathos: Driver) -> None:
     assert CANARY.client_secret not in done.err
 
 
+@pytest.mark.fault(42)
+def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
+    """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
+    vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}
+    environ = {**vathos.environ, "HOME": str(home)}
+    arguments = [["token"], ["status", "--check"], ["token", "--force-renew"], ["request", "x"]]
+    done = [process(*each, environ=environ) for each in arguments]
+    assert [each.status for each in done] == [Exit.REFUSED] * 4
+    assert ["not presented for another" in each.err for each in done] == [False, *[True] * 3]
+    assert vathos.server.count() == 1
+    (path,) = (home / ".local" / "state" / "vathos").glob("*.pause")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert CANARY.password not in path.read_text()
+    first, _, *refusal = json.loads(path.read_text())
+    path.write_text(json.dumps([first, time.time() - 1, *refusal]))
+    assert process("token", environ=environ).status == Exit.REFUSED
+    assert json.loads(path.read_text())[0] == first * 2 == 10
+    path.write_text("nonsense")
+    assert process("token", environ=environ).status == Exit.REFUSED
+    assert vathos.server.count() == 3
+    path.write_text(json.dumps([first, time.time() - 1, *refusal]))
+    vathos.server.set_password("ada", CANARY.password)
+    assert process("token", environ=environ).status == Exit.DONE
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("fault", [Fault.status(503), Fault.drop_before(), Fault.html()])
 def test_unreachable(vathos: Driver, fault: Fault) -> None:
     """A server that is down, silent or broken ends with 5."""

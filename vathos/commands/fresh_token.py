@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
+import time
 from typing import NamedTuple
 
 from vathos.assembly import build_source
@@ -18,10 +21,14 @@ from vathos.errors import (
 from vathos.exit_codes import CommandError, Exit
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
+from vathos.stores.file import FileStore
 from vathos.stores.urls import open_store
 from vathos.tokens import Token, now
 
 __all__ = ["Obtained", "obtain", "store_of"]
+
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0  # seconds, as in a process that goes on
 
 
 class Obtained(NamedTuple):
@@ -57,7 +64,7 @@ def obtain(
     if before is not None and requirement.is_met_by(before):
         return Obtained(before, is_new=False)
     try:
-        token = source.token(rejected=before)
+        token = _renewed(source, before)
     except (TokenRequestError, TokenResponseError) as error:
         if before is None or requirement.renew or not requirement.allows(before):
             raise
@@ -71,6 +78,65 @@ def obtain(
             "asked for",
         )
     return Obtained(token, is_new=True)
+
+
+def _renewed(source: CachedSource, before: Token | None) -> Token:
+    """Asks the server, unless it has just refused these credentials to an earlier command."""
+    refusals = _Refusals(source)
+    refusals.check()
+    try:
+        token = source.token(rejected=before)
+    except TokenResponseError as error:
+        if error.refused:
+            refusals.remember(error)
+        raise
+    refusals.forget()
+    return token
+
+
+class _Refusals:
+    """Remembers refused credentials for later commands, beside the entries of the file store.
+
+    A job that insists would get a person locked out.
+    """
+
+    def __init__(self, source: CachedSource) -> None:
+        self._source = source
+        self._folder = source.store.folder if isinstance(source.store, FileStore) else None
+        self._pause, self._until, self._message, self._status = self._read()
+
+    def check(self) -> None:
+        """Raises the remembered refusal while its pause lasts."""
+        left = self._until - time.time()
+        if 0 < left <= self._pause:  # more is left only if the clock was set
+            message = f"{self._message}; these credentials are not presented for another"
+            raise TokenResponseError(f"{message} {left:.0f} s", status=self._status)
+
+    def remember(self, error: TokenResponseError) -> None:
+        """Starts a pause, twice as long as the one before."""
+        pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        content = json.dumps([pause, time.time() + pause, str(error), error.status])
+        with contextlib.suppress(OSError):  # the source has logged what is wrong with the store
+            if self._folder is not None:
+                self._folder.write(self._file, content.encode())
+
+    def forget(self) -> None:
+        """Forgets the refusal: the credentials were accepted."""
+        with contextlib.suppress(OSError):
+            if self._folder is not None and self._pause:
+                self._folder.remove(self._file)
+
+    @property
+    def _file(self) -> str:
+        return f"{self._source.state().identity.shared.name}.pause"
+
+    def _read(self) -> tuple[float, float, str, int]:
+        try:
+            content = self._folder.read(self._file, 4096) if self._folder else None
+            pause, until, message, status = json.loads(content or b"")
+            return float(pause), float(until), str(message), int(status)
+        except (OSError, ValueError, TypeError):
+            return 0.0, 0.0, "", 0
 
 
 def _check_chosen_store(settings: Settings) -> None:

@@ -33,7 +33,7 @@ _FORGOTTEN_AFTER = 31 * 86400.0
 _SWEEP_AFTER = 3600.0
 """Seconds for which a process leaves a folder alone that it has swept."""
 
-_OURS = r"([0-9a-f]{12})-[0-9a-f]{32}\.(json|lock|write)"
+_OURS = r"([0-9a-f]{12})-[0-9a-f]{32}\.(json|lock|write|pause)"
 KEYRING_LOCKS = "keyring-locks"
 """The folder beside the entries in which the keyring's store has its lock files."""
 
@@ -93,6 +93,11 @@ class FileStore:
                 configuration_error(f"the store {url!r} is on another host; write file:/path")
             path = unquote(parts.path)
         return cls(path or None)
+
+    @property
+    def folder(self) -> PrivateFolder:
+        """The folder with the entries."""
+        return self._folder
 
     def load(self, identity: Identity) -> Token | None:
         """Returns the token last saved, or `None`; junk in the file is `None` too."""

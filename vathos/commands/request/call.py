@@ -23,6 +23,7 @@ from vathos.oauth.failures import Kind, reason
 from vathos.oauth.urls import Origin, origin_of
 from vathos.policy import RenewalPolicy
 from vathos.session import VathosSession
+from vathos.stores.file import FileStore
 from vathos.system.logs import logger
 from vathos.system.text import printable
 
@@ -61,15 +62,17 @@ _STATUSES = {
 
 def session_of(settings: Settings, *, replay: bool) -> VathosSession:
     """Builds the session for a command's calls; its token goes only to the base URL's origin."""
-    kept, wanted = in_file_store(settings), Requirement()
-    if kept is not None and wanted.allows(kept) and not wanted.is_met_by(kept):
-        # Renewed ahead of time, but not in the background, where the end of this process could
-        # interrupt it, and not for long, as the old token still works.
-        quickly = min(settings.token_timeout, _AHEAD)
-        obtain(replace(settings, token_timeout=quickly), wanted)
+    store, kept, wanted = store_of(settings), in_file_store(settings), Requirement()
+    if isinstance(store, FileStore) and (kept is None or not wanted.is_met_by(kept)):
+        # Not by the session: it would renew in the background, where the end of this process could
+        # interrupt it. And not for long while the old token still works.
+        longest = settings.token_timeout
+        if kept is not None and wanted.allows(kept):
+            longest = min(longest, _AHEAD)
+        obtain(replace(settings, token_timeout=longest), wanted)
     session = VathosSession(
         settings=settings,
-        store=store_of(settings),
+        store=store,
         origins=settings.base_url,
         replay=replay,
         policy=RenewalPolicy(stale_share=1.0, jitter=0.0),
