@@ -433,15 +433,18 @@ def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) 
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
     vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}
     environ = {**vathos.environ, "HOME": str(home)}
-    arguments = [["token"], ["status", "--check"], ["token", "--force-renew"], ["request", "x"]]
-    done = [process(*each, environ=environ) for each in arguments]
-    assert [each.status for each in done] == [Exit.REFUSED] * 4
-    assert ["not presented for another" in each.err for each in done] == [False, *[True] * 3]
-    assert vathos.server.count() == 1
+    assert process("token", environ=environ).status == Exit.REFUSED
     (path,) = (home / ".local" / "state" / "vathos").glob("*.pause")
     assert path.stat().st_mode & 0o777 == 0o600
     assert CANARY.password not in path.read_text()
     first, _, *refusal = json.loads(path.read_text())
+    path.write_text(json.dumps([300.0, time.time() + 300, *refusal]))  # this machine may be slow
+    for arguments in (["status", "--check"], ["token", "--force-renew"], ["request", "x"]):
+        done = process(*arguments, environ=environ)
+        assert done.status == Exit.REFUSED
+        assert "is wrong" in done.err
+        assert "not presented for another" in done.err
+    assert vathos.server.count() == 1
     path.write_text(json.dumps([first, time.time() - 1, *refusal]))
     assert process("token", environ=environ).status == Exit.REFUSED
     assert json.loads(path.read_text())[0] == first * 2 == 10
