@@ -428,7 +428,7 @@ def test_refused(vathos: Driver) -> None:
     assert CANARY.client_secret not in done.err
 
 
-@pytest.mark.fault(42)
+@pytest.mark.fault(43)
 def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
     vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}
