@@ -12,6 +12,7 @@ from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
 from tests.helpers import together
+from tests.wire import closed_port
 from vathos import VathosSession
 from vathos.config.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
 from vathos.errors import ConfigurationError, InsecureTransportError
@@ -361,6 +362,19 @@ def test_cookies_of_the_session_are_kept_apart_from_token_requests(
     assert [r.status for r in vathos_server.requests] == [503, 200]
     assert not any("Cookie" in r.headers for r in vathos_server.requests)
     assert "a" not in session.cookies
+
+
+def test_call_over_plain_http_to_this_machine_goes_past_proxies(
+    session: VathosSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token does not travel in clear to a proxy, wherever that is named."""
+    with closed_port() as port:
+        proxy = f"http://127.0.0.1:{port}"
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("http_proxy", proxy)
+        assert session.get("x").status_code == 200
+        session.proxies = {"http": proxy}
+        assert session.get("x", proxies={"all": proxy}).status_code == 200
 
 
 def test_plain_http_is_refused_before_a_token_is_sent(session: VathosSession) -> None:

@@ -12,7 +12,7 @@ from vathos.dropin.fast_session import FastSession, copied
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
 from vathos.errors import ConfigurationError
 from vathos.oauth.transport import ignore_netrc
-from vathos.oauth.urls import is_absolute, join
+from vathos.oauth.urls import is_absolute, is_local_http, join
 from vathos.system.forks import renew_after_fork
 from vathos.tokens import Instant, now
 
@@ -304,6 +304,8 @@ class VathosSession(FastSession, SourcedSession):
         if isinstance(request, requests.PreparedRequest):
             if self._bearer is not None:
                 request = self._bearer.attach(copied(request), kwargs["timeout"])
+                if is_local_http(str(request.url)):
+                    kwargs["proxies"] = {}  # in clear, the token does not leave this machine
             else:
                 self._require_credentials(request)
         return super().send(request, **kwargs)

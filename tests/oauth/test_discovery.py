@@ -11,7 +11,12 @@ import pytest
 
 from tests.helpers import join_background
 from vathos import VathosSession, get_service_account_token
-from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
+from vathos.errors import (
+    ConfigurationError,
+    InsecureTransportError,
+    TokenResponseError,
+    VathosError,
+)
 from vathos.oauth import discovery
 from vathos.oauth.discovery import DiscoveredEndpoint, discover
 from vathos.oauth.transport import Transport
@@ -127,8 +132,8 @@ def test_no_place_for_a_cache_is_no_failure(
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"issuer": "https://other.example"}, ConfigurationError, "is the document of the issuer"),
-        ({"token_endpoint": None}, ConfigurationError, "names no token_endpoint"),
+        ({"issuer": "https://other.example"}, TokenResponseError, "is the document of the issuer"),
+        ({"token_endpoint": None}, TokenResponseError, "names no token_endpoint"),
         (
             {"token_endpoint": "https://other.example/token"},
             InsecureTransportError,
@@ -148,16 +153,34 @@ def test_document_of_somebody_else_is_refused(
     words: str,
 ) -> None:
     """The issuer must be the one asked for, and its endpoints on its own origin (RFC 8414 §3.3)."""
-    vathos_server.fail("discovery", Fault.json(document(vathos_server, **changes)))
+    vathos_server.fail("discovery", Fault.json(document(vathos_server, **changes)), times=None)
     with pytest.raises(error, match=words):
         session_of(vathos_server).get("x")
     assert vathos_server.count() == 0
 
 
+@pytest.mark.fault(44)
+def test_document_of_another_issuer_starts_the_backoff(
+    vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken document is not asked for again and again, however many calls are made."""
+    odd = document(vathos_server, issuer="https://other.example")
+    vathos_server.fail("discovery", Fault.json(odd), times=None)
+    asked, get = [], discovery.get
+    monkeypatch.setattr(
+        discovery, "get", lambda url, **rest: (asked.append(url), get(url, **rest))[1]
+    )
+    session = session_of(vathos_server)
+    for _ in range(20):
+        with pytest.raises(VathosError):
+            session.get("x", timeout=0.05)
+    assert len(asked) < 10
+
+
 def test_what_is_no_document_is_refused(vathos_server: AuthorizationServer) -> None:
     """A page instead of the document is named."""
-    vathos_server.fail("discovery", Fault.html())
-    with pytest.raises(ConfigurationError, match="is no discovery document"):
+    vathos_server.fail("discovery", Fault.html(), times=None)
+    with pytest.raises(TokenResponseError, match="is no discovery document"):
         session_of(vathos_server).get("x")
 
 

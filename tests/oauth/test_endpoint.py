@@ -648,6 +648,7 @@ def test_settings_of_the_transport_are_read_anew() -> None:
         endpoint = TokenEndpoint(wire.url(), transport=transport)
         assert endpoint.request(SERVICE, PATIENCE).access_token == "direct"
         transport.proxies = {"http": f"http://127.0.0.1:{port}"}
+        endpoint.url = "http://as.invalid/token"  # http to this machine goes past proxies
         with pytest.raises(TokenRequestError, match="the proxy on the way"):
             endpoint.request(SERVICE, PATIENCE)
 

@@ -727,17 +727,42 @@ def test_answer_that_breaks_off_behind_a_proxy_may_have_been_sent(
     assert error.sent
 
 
+OTHER = "http://auth.invalid/token"
+
+
 def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP_PROXY counts, unless the session does not trust the environment."""
     recorder = Recorder(body=b"from the proxy")
     with Wire(recorder) as proxy, Wire(answering(b"direct")) as wire:
         monkeypatch.setenv("HTTP_PROXY", proxy.url(path=""))
         monkeypatch.setenv("http_proxy", proxy.url(path=""))
-        assert send(wire.url()).body == b"from the proxy"
+        assert send(OTHER).body == b"from the proxy"
         assert send(wire.url(), trust_env=False).body == b"direct"
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        for refused in ({"trust_env": False}, {}):
+            with pytest.raises(TokenRequestError, match="could not be resolved"):
+                send(OTHER, **refused)
+            monkeypatch.setenv("NO_PROXY", "auth.invalid")
+    assert [request.line for request in recorder.requests] == [f"POST {OTHER} HTTP/1.1"]
+
+
+@pytest.mark.fault(45)
+def test_plain_http_to_this_machine_goes_past_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret does not travel in clear to a proxy, wherever that is named."""
+    recorder = Recorder(body=b"from the proxy")
+    with Wire(recorder) as proxy, Wire(answering(b"direct")) as wire:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url(path=""))
         assert send(wire.url()).body == b"direct"
-    assert recorder.requests[0].line == f"POST {wire.url()} HTTP/1.1"
+        assert send(wire.url(), proxies={"http": proxy.url(path="")}).body == b"direct"
+    assert recorder.requests == []
+
+
+def test_two_content_lengths_are_a_broken_answer() -> None:
+    """What is malformed in an answer is no matter of our settings, and may have been acted on."""
+    with Wire(answering(b"{}", headers=("Content-Length: 3",))) as wire:
+        error = failing(wire.url())
+    assert error.sent
+    assert "broke before the answer was complete" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -753,8 +778,8 @@ def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(
         raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
 
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", without_socks)
-    with closed_port() as port, pytest.raises(ConfigurationError):
-        send(f"http://127.0.0.1:{port}/token", proxies={"http": proxy})
+    with pytest.raises(ConfigurationError):
+        send(OTHER, proxies={"http": proxy})
 
 
 @pytest.mark.fault(12)

@@ -45,7 +45,8 @@ def test_tls_error_before_the_request_is_named() -> None:
     """TLS that could not be agreed names the reason; nothing was sent."""
     tls = ssl.SSLCertVerificationError(1, "[SSL: X] certificate verify failed: self-signed")
     tls.verify_message = "self-signed certificate"
-    error = failure(caused(tls), URL)
+    assert failure(caused(tls), URL).sent, "where it is not known, it counts as sent"  # type: ignore[attr-defined]
+    error = failure(caused(tls), URL, connected=False)
     assert type(error) is TokenRequestError
     assert str(error) == (
         "TLS to https://as.example:8443 could not be agreed (self-signed certificate); check the "

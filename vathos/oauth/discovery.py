@@ -77,10 +77,9 @@ class DiscoveredEndpoint(TokenEndpoint):
             background.
 
         Raises:
-            ConfigurationError: If the document is not the issuer's.
             InsecureTransportError: If it names an endpoint that is not safe.
             TokenRequestError: If there was no answer.
-            TokenResponseError: If there is no such document.
+            TokenResponseError: If there is no such document, or it is not the issuer's.
         """
         known = _known.get(self.url) or _cached(self.url)
         if known is None:
@@ -106,10 +105,9 @@ def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
         The URLs of its endpoints.
 
     Raises:
-        ConfigurationError: If the document is not the issuer's.
         InsecureTransportError: If it names an endpoint that is not safe.
         TokenRequestError: If there was no answer.
-        TokenResponseError: If there is no such document.
+        TokenResponseError: If there is no such document, or it is not the issuer's.
     """
     deadline, status = time.monotonic() + timeout, 0
     for url in _document_urls(issuer):
@@ -149,18 +147,23 @@ def _document_urls(issuer: str) -> tuple[str, str]:
 
 def _checked(issuer: str, url: str, document: Any) -> Metadata:
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{url} is no discovery document")
+        raise _broken(issuer, f"{url} is no discovery document")
     if document.get("issuer") != issuer:
         said = str(document.get("issuer"))[:200]
-        raise ConfigurationError(
+        raise _broken(
+            issuer,
             f"{url} is the document of the issuer {said!r}, not of {issuer!r}; issuer= and "
-            "VATHOS_ISSUER must be written exactly as the server does"
+            "VATHOS_ISSUER must be written exactly as the server does",
         )
     token_url = _endpoint(issuer, url, document, "token_endpoint")
     if token_url is None:
-        raise ConfigurationError(f"{url} names no token_endpoint")
+        raise _broken(issuer, f"{url} names no token_endpoint")
     revocation_url = _endpoint(issuer, url, document, "revocation_endpoint")
     return Metadata(token_url, revocation_url, time.time())
+
+
+def _broken(issuer: str, message: str) -> TokenResponseError:
+    return TokenResponseError(message, endpoint=issuer, status=HTTPStatus.OK)
 
 
 def _endpoint(issuer: str, url: str, document: dict[str, Any], name: str) -> str | None:
@@ -194,7 +197,7 @@ def _cached(issuer: str) -> Metadata | None:
         document = json.loads(path.read_bytes())
         metadata = _checked(issuer, str(path), document)
         return metadata._replace(read_at=float(document["read_at"]))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, InsecureTransportError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # each VathosError is one
         return None
 
 

@@ -7,19 +7,19 @@ until the deadline; then the socket is cut, which ends the thread.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from requests.sessions import Session
+from urllib3.connection import HTTPConnection
 
 from vathos.errors import RenewalTimeout
 from vathos.oauth.failures import failure, without_secrets
-from vathos.oauth.transport import Transport, ignore_netrc
+from vathos.oauth.transport import Transport, ignore_netrc, shut
+from vathos.oauth.urls import is_local_http
 from vathos.system.threads import within
 
 __all__ = ["Answer", "get", "post"]
@@ -114,9 +114,9 @@ class _Wire(HTTPAdapter):
     """Keeps the sockets it opens, so that another thread can cut them."""
 
     def __init__(self) -> None:
-        self._sockets: list[socket.socket] = []
+        self._sockets: list[Any] = []
         self._is_cut = False
-        self.is_connected = False
+        self.is_connected: bool | None = None  # not known, unless the connection can be watched
         self.is_proxied = False
         super().__init__(max_retries=0)
 
@@ -129,10 +129,14 @@ class _Wire(HTTPAdapter):
         connection_class = pool.ConnectionCls
 
         def watched(*args: Any, **kwargs: Any) -> Any:
-            connection = connection_class(*args, **kwargs)
+            made = connection_class(*args, **kwargs)
+            if not isinstance(made, HTTPConnection):  # one that records, or answers itself
+                return made
+            connection: Any = made
             connect, open_socket = connection.connect, connection._new_conn  # noqa: SLF001
+            self.is_connected = False
 
-            def open_and_remember() -> socket.socket:
+            def open_and_remember() -> Any:
                 # A proxy may drip its answer to CONNECT, so already this one is remembered.
                 return self._remember(open_socket())
 
@@ -148,7 +152,7 @@ class _Wire(HTTPAdapter):
         pool.ConnectionCls = watched
         return pool
 
-    def _remember(self, sock: socket.socket) -> socket.socket:
+    def _remember(self, sock: Any) -> Any:
         self._sockets.append(sock)
         if self._is_cut:  # the deadline passed while it was connecting
             self.cut()
@@ -158,9 +162,7 @@ class _Wire(HTTPAdapter):
         """Shuts every socket down, which ends each read from one at once."""
         self._is_cut = True
         for sock in self._sockets:
-            with contextlib.suppress(OSError, ValueError):
-                # Past SSLSocket.shutdown, which takes the TLS state away from the reading thread.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            shut(sock)
 
 
 def _send(
@@ -171,8 +173,9 @@ def _send(
     transport: Transport,
     timeout: float,
 ) -> Answer:
+    past_proxies = is_local_http(url)
     with Session() as http:
-        http.trust_env = transport.trust_env
+        http.trust_env = transport.trust_env and not past_proxies
         http.mount("https://", wire)
         http.mount("http://", wire)
         with http.request(
@@ -186,7 +189,7 @@ def _send(
             timeout=timeout,
             verify=transport.verify,
             cert=transport.cert,
-            proxies=dict(transport.proxies or {}),
+            proxies={} if past_proxies else dict(transport.proxies or {}),
         ) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, names, b"".join(_chunks(response.raw)))

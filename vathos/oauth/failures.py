@@ -72,6 +72,8 @@ _MESSAGES = {
     Kind.ENCODING: "a credential cannot be written as UTF-8",
     Kind.UNKNOWN: "the token request to {host} failed ({detail})",
 }
+_UNSENT = {Kind.MALFORMED, Kind.ENCODING, Kind.UNPREPARED}
+_PERHAPS_SENT = {Kind.BROKEN, Kind.TLS, Kind.UNKNOWN}
 _MESSAGES[Kind.PROXY_LOGIN] = _MESSAGES[Kind.PROXY]
 _MESSAGES[Kind.UNPREPARED] = _MESSAGES[Kind.MALFORMED]
 
@@ -82,13 +84,14 @@ def failure(
     """Returns the error to raise for a failed token request: what happened, and what to do."""
     kind, detail = reason(error, connected=connected, proxied=proxied)
     message = _MESSAGES[kind].format(host=_host(url), url=url, detail=detail)
-    if kind in {Kind.MALFORMED, Kind.ENCODING, Kind.UNPREPARED}:
+    if kind in _UNSENT:
         return ConfigurationError(message)
     late = kind in {Kind.UNREACHED, Kind.LATE}
     return (RenewalTimeout if late else TokenRequestError)(
         message,
         endpoint=url,
-        sent=kind is Kind.LATE or (kind is Kind.BROKEN and connected is not False),
+        # Not known is sent, or a refresh token would be presented twice.
+        sent=kind is Kind.LATE or (kind in _PERHAPS_SENT and connected is not False),
         retryable=kind not in {Kind.TLS, Kind.PROXY_LOGIN},
     )
 
@@ -105,6 +108,8 @@ def reason(error: BaseException, *, connected: bool | None = None, proxied: bool
         kind = Kind.TLS
     if kind is None:
         kind = next((kind for kind, fits in _RULES if fits(error)), Kind.UNKNOWN)
+    if connected and kind in _UNSENT:
+        kind = Kind.BROKEN  # the request was prepared, so it is the answer that is malformed
     return Reason(kind, _detail(error, kind))
 
 

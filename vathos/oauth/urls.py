@@ -18,6 +18,7 @@ __all__ = [
     "checked_url",
     "is_absolute",
     "is_below",
+    "is_local_http",
     "join",
     "origin_of",
     "other_realm_path",
@@ -131,6 +132,11 @@ def _refuse_climbing(path: str, base: str) -> None:
                 f"the path {path!r} leaves the base URL {base}, and the token would go along; "
                 "write the whole URL if that is meant"
             )
+
+
+def is_local_http(url: str) -> bool:
+    """Tells whether a URL is plain http to this machine: past every proxy, or it is not safe."""
+    return url[:5].lower() == "http:" and origin_of(url).is_loopback
 
 
 def is_below(url: str, base_url: str) -> bool:

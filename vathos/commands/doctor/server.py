@@ -131,8 +131,10 @@ class ServerChecks:
             metadata = discover(issuer, self._transport, self._timeout)
         except VathosError as error:
             if settings.issuer is not None:
-                # A missing document is not a refusal of credentials.
-                if isinstance(error, TokenResponseError) and error.refused:
+                # A missing document, or another issuer's, is not a refusal of credentials.
+                if isinstance(error, TokenResponseError) and (
+                    error.refused or error.status == HTTPStatus.OK
+                ):
                     raise ConfigurationError(str(error)) from None
                 raise
             yield ok("discovery", f"not used, and would not work: {error}")
