@@ -12,7 +12,7 @@ import pytest
 
 from tests.canaries import CANARY, told_by
 from vathos import VathosSession, get_client_token, get_service_account_token
-from vathos.config.profile import config_path, profile_names
+from vathos.config.profile import config_path, profile_names, read_profile
 from vathos.config.settings import DEFAULT_TOKEN_URL, Settings, resolve
 from vathos.errors import ConfigurationError, InsecureFileError
 from vathos.grants import ClientCredentialsGrant, PasswordGrant, reveal
@@ -372,6 +372,45 @@ def test_secret_that_others_can_read_is_refused(written: Written, key: str, mode
     words = (f"{key} of [profile.other]", f"mode {mode:04o}", f"chmod 600 {path}")
     assert all(each in str(caught.value) for each in words)
     assert CANARY.seen_in(str(caught.value)) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:secret-canary@h",
+        "rediss://u:secret-canary@h:1/0",
+        "redis://:secret/canary@h",
+        "redis://h?password=secret-canary",
+    ],
+)
+def test_redis_password_that_others_can_read_is_refused(written: Written, url: str) -> None:
+    """The URL of a Redis with a password in it is a secret as the others are."""
+    path = written(f'[profile.default]\ntoken_store = "{url}"\n')
+    assert read_profile({}, path=path) is not None
+    path.chmod(0o644)
+    with pytest.raises(InsecureFileError, match="token_store of") as caught:
+        read_profile({}, path=path)
+    assert "canary" not in str(caught.value)
+    written('[profile.default]\ntoken_store = "redis://user@h:1/0"\n').chmod(0o644)
+    assert read_profile({}, path=path) is not None
+
+
+def test_file_over_a_mebibyte_is_an_error(written: Written) -> None:
+    """A long file is not read up to a limit and then used: what is behind it would be missing."""
+    start = '[profile.default]\nclient_id = "app"\n'
+    full = start + "#" * (1024 * 1024 - len(start))
+    assert read_profile({}, path=written(full)) is not None
+    with pytest.raises(ConfigurationError, match="longer than 1 MiB"):
+        read_profile({}, path=written(full + "#"))
+
+
+@pytest.mark.parametrize("text", ["{} = 1", "[{}]", "[profile.x]\n{} = 1"])
+def test_key_of_endless_parts_is_an_error(written: Written, text: str) -> None:
+    """A key of 100,000 parts, for which the parser takes minutes, is refused at once."""
+    path = written(text.format(".".join(["a"] * 100_000)))
+    with pytest.raises(ConfigurationError, match=r"line \d: more than 256 dots"):
+        read_profile({}, path=path)
+    assert read_profile({}, path=written("# " + "." * 1000 + "\n[profile.default]\n")) is not None
 
 
 def test_profile_without_a_secret_may_be_read_by_others(written: Written) -> None:

@@ -30,6 +30,8 @@ __all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
 _TOP_LEVEL = ("default_profile", "profile")
 _DEFAULT = "default"
 _LONGEST = 1024 * 1024
+_MOST_DOTS = 256
+"""Dots that one line may have: the parser takes quadratic time for a key of many parts."""
 
 
 class Entry(NamedTuple):
@@ -153,8 +155,8 @@ class _File(NamedTuple):
         secrets = [
             f"{name} of [profile.{profile}]"
             for profile, values in self.profiles.items()
-            for name in SECRETS
-            if name in values
+            for name in (*SECRETS, "token_store")
+            if name in values and (name in SECRETS or _has_password(values[name]))
         ]
         if secrets:
             refuse(0o044, holding=f"holds a secret ({secrets[0]}) and ")
@@ -178,8 +180,10 @@ def _refuse_at_top(place: str, key: str, value: object) -> NoReturn:
 def _content(path: Path) -> tuple[str, os.stat_result]:
     text, reason = "", None
     try:
-        content, found = read_ordinary(path, _LONGEST, follow=True)
-        text = content.decode()
+        content, found = read_ordinary(path, _LONGEST + 1, follow=True)
+        text = content.decode() if len(content) <= _LONGEST else ""
+        if len(content) > _LONGEST:
+            reason = "it is longer than 1 MiB"
     except OSError as error:
         reason = error.strerror
     except UnicodeDecodeError:
@@ -193,6 +197,9 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - only where there is such a file
 
     values, reason = {}, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#"):
+            configuration_error(f"{path}, line {number}: more than {_MOST_DOTS} dots in one line")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -206,6 +213,13 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 def _is_table_of_tables(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+
+
+def _has_password(store: object) -> bool:
+    """Tells whether the URL of a store holds a password, also where it is no good URL."""
+    scheme, _, rest = str(store).partition(":")
+    is_redis = scheme.lower() in {"redis", "rediss"}
+    return is_redis and (":" in rest.rpartition("@")[0] or "password=" in rest)
 
 
 def _line_of(text: str, table: str, key: str) -> int | None:
