@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -127,3 +128,43 @@ def test_fault_20_lock_of_a_killed_holder_is_free_at_once(store: FileStore) -> N
 def test_private_folder_lists_nothing_where_there_is_none(tmp_path: Path) -> None:
     """A folder that was never made is empty."""
     assert PrivateFolder(tmp_path / "none").ages() == {}
+
+
+def test_file_and_folder_are_written_to_disk_in_order(
+    folder: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is on the disk before it gets its name, and the name before the save is over."""
+    seen: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def synced(file: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "file")
+        fsync(file)
+
+    def replaced(*args: Any, **where: Any) -> None:
+        seen.append("name")
+        rename(*args, **where)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    store.save(SERVICE, TOKEN)
+    assert store.swap(SERVICE, TOKEN, NEWER)
+    assert seen == ["file", "name", "folder"] * 2
+
+
+def test_nothing_is_opened_that_could_wait(
+    folder: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries are opened without waiting for a writer, as a FIFO in their place would have it."""
+    flags: list[int] = []
+    real = os.open
+
+    def opened(path: Any, how: int, *args: Any, **where: Any) -> int:
+        if str(path).endswith((".json", ".tmp")):
+            flags.append(how)
+        return real(path, how, *args, **where)
+
+    monkeypatch.setattr(os, "open", opened)
+    store.save(SERVICE, TOKEN)
+    assert len(flags) == 2
+    assert all(each & os.O_NONBLOCK and each & os.O_NOFOLLOW for each in flags)

@@ -6,9 +6,11 @@ import pickle
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.helpers import person_source
 from tests.servers.redis import RedisServer, unavailable_reason
 from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreContract
 from vathos.errors import ConfigurationError, StoreError
+from vathos.oauth.identity import Identity, SharedKeys
 from vathos.stores.redis import RedisStore
 from vathos.stores.resilient import CircuitOpenError
 from vathos.system.extras import install_line
@@ -100,6 +103,15 @@ def test_value_of_another_identity_is_a_miss(store: RedisStore, redis: RedisServ
         assert store.load(SERVICE) is None
 
 
+def test_value_is_bound_to_the_name_of_its_entry(store: RedisStore, redis: RedisServer) -> None:
+    """Copied to another name it is not read, not even with the key that decrypts it."""
+    other = cast("Identity", SimpleNamespace(shared=SharedKeys("other", SERVICE.shared.sealing)))
+    with redis.client() as client:
+        client.set("vathos:other", client.get(KEY))
+    assert store.load(SERVICE) is not None
+    assert store.load(other) is None
+
+
 @pytest.mark.parametrize(
     "junk", [b"", b"1.", b"1.AAAA", b"2.AAAA", b"{}", b"\xff\xfe", b"1.\xff", b"x" * 100_000]
 )
@@ -167,6 +179,46 @@ def test_bad_url_is_a_configuration_error(url: str) -> None:
     """A URL that redis-py cannot use is named, not raised at the first request."""
     with pytest.raises(ConfigurationError, match="is no Redis URL"):
         RedisStore(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://u:canary/x@h:6379/0",
+        "redis://u:canary#x@h:6379/0",
+        "redis://u:canary?x@h:6379/0",
+        "redis://:12/canary@h",
+        "redis://u:canary@[::1:6379",
+        "redis://h:canary",
+    ],
+)
+def test_url_that_cannot_be_split_is_not_repeated(url: str) -> None:
+    """The error of a URL with unescaped characters or half an address shows no password."""
+    with pytest.raises(ConfigurationError, match="is no Redis URL") as caught:
+        RedisStore(url)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_client_has_a_deadline_and_no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What redis-py itself may take ends with the deadline, so that no thread stays behind."""
+    monkeypatch.setattr(RedisStore, "DEADLINE", 0.45)
+    options = RedisStore("redis://127.0.0.1:1/0")._redis.connection_pool.connection_kwargs
+    assert options["socket_connect_timeout"] + options["socket_timeout"] <= 0.45 + 1e-9
+    assert options["retry"].get_retries() == 0
+
+
+def test_server_that_repeats_the_password_does_not_show_it() -> None:
+    """A Redis older than HELLO names the arguments in its error; the password is left out."""
+    store = RedisStore(f"redis://:{CANARY.password}@127.0.0.1:1/0")
+    words = f"unknown command `HELLO`, with args beginning with: `3` `{CANARY.password}`"
+
+    def get(key: str) -> None:
+        raise ValueError(words)
+
+    store._redis.get = get
+    with pytest.raises(StoreError, match="unknown command") as caught:
+        store.load(SERVICE)
+    assert CANARY.password not in "".join(traceback.format_exception(caught.value))
 
 
 def test_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from vathos.errors import ConfigurationError
 from vathos.oauth.identity import Identity
@@ -69,7 +69,8 @@ class RedisStore:
         self._redis = redis
         self._lock_class = required("redis.lock", "redis").Lock
         self._prefix = prefix
-        self._breaker = CircuitBreaker(self.DEADLINE, rest)
+        # A Redis older than HELLO repeats in its error what it was sent.
+        self._breaker = CircuitBreaker(self.DEADLINE, rest, hidden=_password(redis))
 
     def load(self, identity: Identity) -> Token | None:
         """Returns the token last saved, or `None`, also for a value it cannot decrypt."""
@@ -165,7 +166,7 @@ class RedisStore:
 
 def _client(library: Any, url: str, prefix: str, deadline: float) -> tuple[Any, str]:
     """Makes a client that gives up early; redis-py's own defaults try for seconds, or a minute."""
-    parts = urlsplit(url)
+    parts = _split(url)
     options = dict(parse_qsl(parts.query))
     prefix = options.pop("prefix", prefix)
     settings = {
@@ -182,6 +183,27 @@ def _client(library: Any, url: str, prefix: str, deadline: float) -> tuple[Any, 
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         raise ConfigurationError(f"the store {shown} is no Redis URL: {error}") from None
     return client, prefix
+
+
+def _password(client: Any) -> str:
+    pool = getattr(client, "connection_pool", None)  # a cluster has several
+    return str(getattr(pool, "connection_kwargs", {}).get("password") or "")
+
+
+def _split(url: str) -> SplitResult:
+    """Splits a URL; the error repeats no part of one that cannot be split, as it may be secret."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ConfigurationError(
+            "the store redis://… is no Redis URL: its port is no number, an IPv6 address has no "
+            "closing bracket, or a special character of the password is not escaped (/ as %2F, "
+            "# as %23, ? as %3F, @ as %40)"
+        )
+    return parts
 
 
 def _bound(identity: Identity) -> bytes:

@@ -43,14 +43,20 @@ class CircuitBreaker:
     """Runs a store call for at most `deadline` seconds; after a failure, none for `rest` seconds.
 
     Calls that are too late are left to themselves; while three of them have not ended, there is no
-    other one. `clock` reads seconds that never go back.
+    other one. `clock` reads seconds that never go back; no message shows what is `hidden`.
     """
 
     MOST_LATE = 3
 
     def __init__(
-        self, deadline: float, rest: float, clock: Callable[[], float] = time.monotonic
+        self,
+        deadline: float,
+        rest: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        hidden: str = "",
     ) -> None:
+        self._hidden = hidden
         self.deadline = deadline
         self.rest = rest
         self._clock = clock
@@ -80,7 +86,10 @@ class CircuitBreaker:
             self._late = [*self._hanging(), ended]
             raise self._failed(f"no answer within {self.deadline + extra:g} s") from None
         if (error := outcome.exception()) is not None:
-            raise self._failed(f"{type(error).__name__}: {error}") from error
+            why = f"{type(error).__name__}: {error}"
+            if self._hidden and self._hidden in why:
+                raise self._failed(why.replace(self._hidden, "…")) from None
+            raise self._failed(why) from error
         with self._guard.lock:
             self._open_until = None
         return outcome.result()
