@@ -36,6 +36,9 @@ _YOUNG = 1.0
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
 
+_DYING = 1.0
+"""Seconds before its end in which a token may have died on its way to the API."""
+
 _MANY = 4
 """Young tokens refused in a row, after which renewals forced by a 401 are rationed."""
 
@@ -212,9 +215,11 @@ class _Replay:
         try:
             token = _ask(source, timeout)
             if token.access_token == self.token.access_token:
-                wait = process.rejections.left(source.name, self.auth.clock())
-                if isinstance(source, CachedSource):
-                    # In an outage the 401 is returned at once.
+                at = self.auth.clock()
+                wait = process.rejections.left(source.name, at)
+                if isinstance(source, CachedSource) and self.token.seconds_left(at) > _DYING:
+                    # In an outage the 401 is returned at once; but a token that has died on its way
+                    # is waited for, as by any caller who has none.
                     wait = max(wait, source.state().backoff)
                 if wait > 0:
                     log.info("401 returned to the caller: no renewal for another %.0f s", wait)

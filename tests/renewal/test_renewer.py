@@ -217,6 +217,18 @@ def test_401_in_an_outage_is_handed_back_at_once(vathos_server: AuthorizationSer
         assert vathos_server.count() == asked
 
 
+def test_token_that_died_on_its_way_in_an_outage_is_waited_for(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """A 401 at the very end of a token's life is no reason to fail: the outage may end in time."""
+    session = VathosSession(**vathos_server.service_account, store=MemoryStore())
+    vathos_server.fail("token", Fault.expires_in(0.5))
+    session.get("x")
+    vathos_server.revoke_access_tokens()
+    vathos_server.fail("token", Fault.status(503), times=4)
+    assert session.get("x").status_code == 200
+
+
 @pytest.mark.fault(31)
 def test_bad_node_behind_a_balancer_costs_few_token_requests(
     vathos_server: AuthorizationServer,
