@@ -137,17 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """Replaces standard streams that were closed before this process began.
-
-    Python has `None` for them, and `print` takes that for standard output.
-    """
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
-    if sys.stdout is None:
-        # For reading, so that output fails instead of being lost without a message.
-        sys.stdout = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    """Replaces closed standard streams: Python has `None`, which `print` takes for its output."""
+    # Standard output for reading, so that output fails instead of being lost without a message.
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - it stays
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # an umlaut on an ASCII terminal
 

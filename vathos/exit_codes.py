@@ -75,20 +75,14 @@ def status_of(error: BaseException) -> Exit | None:
 
     import requests  # noqa: PLC0415
 
-    from vathos.errors import (  # noqa: PLC0415
-        ConfigurationError,
-        InsecureFileError,
-        InsecureTransportError,
-        StoreError,
-        TokenResponseError,
-    )
+    from vathos import errors  # noqa: PLC0415
     from vathos.oauth.failures import cause_of  # noqa: PLC0415
 
-    if isinstance(error, InsecureTransportError | InsecureFileError):
+    if isinstance(error, errors.InsecureTransportError | errors.InsecureFileError):
         return Exit.UNSAFE
-    if isinstance(error, ConfigurationError | StoreError):
+    if isinstance(error, errors.ConfigurationError | errors.StoreError):
         return Exit.CONFIGURATION
-    if isinstance(error, TokenResponseError):
+    if isinstance(error, errors.TokenResponseError):
         if error.redirected:
             return Exit.UNSAFE
         return Exit.REFUSED if error.refused else Exit.UNREACHABLE

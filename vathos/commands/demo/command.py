@@ -164,7 +164,6 @@ class Demo:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `vathos demo`."""
     parser.add_argument(
         "--seconds",
         type=seconds(most=_LONGEST),
@@ -185,7 +184,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the demo, and prints its numbers."""
     screen = Screen(sys.stderr if options.json else sys.stdout)
     report = Demo(screen, seconds=options.seconds, threads=options.threads).run()
     print(report.as_json() if options.json else f"\n{report.as_table()}")

@@ -32,7 +32,6 @@ _KINDS = {"ok": "answer", "warning": "incident", "failed": "failure"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `vathos doctor`."""
     parser.add_argument(
         "--no-network", action="store_true", help="check this machine only; contact no server"
     )
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs all checks; the exit status is that of the worst failure."""
     log_to_stderr(options)
     checks = []
     for check in _checks(options):

@@ -39,7 +39,6 @@ _OURS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `vathos request`."""
     parser.add_argument(
         "method", nargs="?", type=_method, metavar="METHOD", help=", ".join(_METHODS)
     )
@@ -74,7 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Makes the call that the options describe."""
     _check(options)
     settings = settings_of(options)
     url = _absolute(options.url, settings)
