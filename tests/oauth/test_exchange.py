@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import requests
 import trustme
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from tests.canaries import CANARY, told_by
 from tests.wire import Connection, Request, Wire, answering, closed_port, dripping, hanging
@@ -755,6 +757,33 @@ def test_plain_http_to_this_machine_goes_past_proxies(monkeypatch: pytest.Monkey
         assert send(wire.url()).body == b"direct"
         assert send(wire.url(), proxies={"http": proxy.url(path="")}).body == b"direct"
     assert recorder.requests == []
+
+
+@pytest.mark.fault(49)
+def test_connection_of_another_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As vcrpy does: a connection that is not urllib3's own, of a class that is asked for."""
+
+    class Recorded:
+        def __init__(self, **rest: Any) -> None:
+            self.real = HTTPConnection(**rest)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.real, name)
+
+    get = HTTPConnectionPool._get_conn
+
+    def checked(pool: HTTPConnectionPool, timeout: Any = None) -> Any:
+        connection = get(pool, timeout)
+        assert isinstance(connection, pool.ConnectionCls)
+        return connection
+
+    monkeypatch.setattr(HTTPConnectionPool, "_get_conn", checked)
+    with Wire(answering(b"own")) as wire:
+        assert send(wire.url()).body == b"own"
+    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", Recorded)
+    with Wire(answering(b"theirs")) as wire, Wire(lambda connection: None) as broken:
+        assert send(wire.url()).body == b"theirs"
+        assert failing(broken.url()).sent, "where it is not known, it counts as sent"
 
 
 def test_two_content_lengths_are_a_broken_answer() -> None:

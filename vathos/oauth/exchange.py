@@ -125,31 +125,24 @@ class _Wire(HTTPAdapter):
         return super().proxy_manager_for(*args, **kwargs)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        wire = self
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        connection_class = pool.ConnectionCls
+        kind = pool.ConnectionCls
+        if not issubclass(kind, HTTPConnection):  # one of vcrpy, which records or answers itself
+            return pool
 
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            made = connection_class(*args, **kwargs)
-            if not isinstance(made, HTTPConnection):  # one that records, or answers itself
-                return made
-            connection: Any = made
-            connect, open_socket = connection.connect, connection._new_conn  # noqa: SLF001
-            self.is_connected = False
-
-            def open_and_remember() -> Any:
+        class Watched(kind):  # type: ignore[misc, valid-type]  # known when it runs
+            def _new_conn(self) -> Any:
                 # A proxy may drip its answer to CONNECT, so already this one is remembered.
-                return self._remember(open_socket())
+                return wire._remember(super()._new_conn())
 
-            def connect_and_remember() -> None:
-                connect()
-                self._remember(connection.sock)
-                self.is_connected = True
+            def connect(self) -> None:
+                super().connect()
+                wire._remember(self.sock)
+                wire.is_connected = True
 
-            connection._new_conn = open_and_remember  # noqa: SLF001 - where urllib3 opens it
-            connection.connect = connect_and_remember
-            return connection
-
-        pool.ConnectionCls = watched
+        self.is_connected = False
+        pool.ConnectionCls = Watched
         return pool
 
     def _remember(self, sock: Any) -> Any:
