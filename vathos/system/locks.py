@@ -56,16 +56,20 @@ class _Task(Generic[T]):
         """Tells whether the thread never began, as an interrupt came between the two."""
         return not self.has_begun and time.monotonic() - self.started >= LATEST_BEGIN
 
-    def wait(self, deadline: float, *, settled: bool) -> BaseException | None:
+    def wait(self, deadline: float, grace: float, *, settled: bool) -> BaseException | None:
         """Waits for the result, and returns the error if it is one; not for work that is lost."""
         if not self.has_begun and deadline - time.monotonic() > LATEST_BEGIN:
             with contextlib.suppress(TimeoutError):
                 self.result.exception(LATEST_BEGIN)
             if self.is_lost():
                 return _LostWorkError()
-        error = self.result.exception(max(deadline - time.monotonic(), 0.0))
+        try:
+            error = self.result.exception(max(deadline - time.monotonic(), 0.0))
+        except TimeoutError:
+            # From now on, as the whole process may have been stopped past its deadline.
+            error = self.result.exception(grace)
         if settled:
-            self.settled.wait(max(deadline - time.monotonic(), 0.0))
+            self.settled.wait(max(deadline + grace - time.monotonic(), 0.0))
         return error
 
 
@@ -112,7 +116,7 @@ class SingleFlight(Generic[T]):
         while True:
             task, mine = self._join(key, work, then, here=here)
             try:
-                error = task.wait(deadline + grace * mine, settled=mine)
+                error = task.wait(deadline, grace if mine else 0.0, settled=mine)
             except TimeoutError:
                 self._leave(task)
                 raise
