@@ -28,7 +28,7 @@ log = logger("renewal")
 # One for the process: all sessions of one identity share one renewal, and its failure.
 _renewals: SingleFlight[Obtained] = SingleFlight()
 
-_GRACE = 0.5
+_GRACE = 1.0
 """Seconds after its time is up that a renewal gets to say what went wrong."""
 
 _DECAY = 0.75
