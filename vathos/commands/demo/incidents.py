@@ -75,7 +75,7 @@ def outage(stage: Stage) -> None:
     oldest = max(party.age() for party in stage.parties)
     seconds = max(LIFETIME - oldest - _BEFORE_THE_END, 0.0)
     # By the server's clock, so that it ends in time even if this thread is delayed.
-    stage.server.fail("token", Fault.status(503), seconds=seconds)
+    stage.server.fail("token", Fault.status(503, retry_after=0), seconds=seconds)
     stage.say(f"the token endpoint goes down for {seconds:.1f} s; calls use the old tokens")
     if not stage.stop.wait(seconds):
         stage.say("the token endpoint is up again")
