@@ -43,6 +43,7 @@ def test_fixture_yields_a_fresh_running_server() -> None:
         service(server)
 
 
+@pytest.mark.slow
 def test_fixture_is_found_by_pytest(tmp_path: pathlib.Path) -> None:
     """Tests that ask for `vathos_server` get one each, by entry point or by `-p`."""
     (tmp_path / "test_it.py").write_text(

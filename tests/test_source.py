@@ -6,7 +6,6 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from vathos.policy import RenewalPolicy
 from vathos.renewal.lockout import Lockout
 from vathos.renewal.process import process
 from vathos.stores.memory import MemoryStore
+from vathos.system import locks
 from vathos.system.backoff import Backoff
 from vathos.testing import AuthorizationServer, Fault
 
@@ -353,13 +353,13 @@ def test_outage_in_the_last_seconds_makes_nobody_wait_it_out(
     # 0.4 s and what a busy machine adds, as opposed to the 30 s that the renewal may take.
     assert source.events.stats.longest_wait < 10
     waiting: list[int] = []
-    wait = Future.exception
+    wait = locks._Task.wait
 
-    def noted(future: Future[Any], timeout: float | None = None) -> BaseException | None:
+    def noted(task: Any, *args: Any, **kwargs: Any) -> BaseException | None:
         waiting.append(threading.get_ident())
-        return wait(future, timeout)
+        return wait(task, *args, **kwargs)
 
-    monkeypatch.setattr(Future, "exception", noted)
+    monkeypatch.setattr(locks._Task, "wait", noted)
     assert source.token() is first
     assert threading.get_ident() not in waiting
 

@@ -86,6 +86,7 @@ ended
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_shell_script_branches_on_each(server: AuthorizationServer, tmp_path: Path) -> None:
     """A script tells all the statuses apart, and there is no other."""

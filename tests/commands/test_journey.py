@@ -14,6 +14,7 @@ from tests.commands.terminal import Terminal
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grant", ["client_credentials", "password"])
 def test_first_hour(grant: str, tmp_path: Path) -> None:
     """A service account and a person log in, look around, make calls and log out."""

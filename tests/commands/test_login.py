@@ -528,6 +528,7 @@ vathos token --force-renew && cat "$HOME/.config/vathos/config.toml"
 """
 
 
+@pytest.mark.slow
 def test_secret_service_keeps_the_secret(server: AuthorizationServer, tmp_path: Path) -> None:
     """In gnome-keyring, on a session bus of its own: the next command reads the secret there."""
     if not (shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon")):

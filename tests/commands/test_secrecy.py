@@ -53,6 +53,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 def test_nothing_shows_a_secret(home: Path) -> None:
     """Neither output, nor -vv, nor errors, nor files but the private ones hold a secret."""
     clients, users = [Client("robot", CANARY.client_secret)], [User("ada", CANARY.password)]

@@ -428,6 +428,7 @@ def test_refused(vathos: Driver) -> None:
     assert CANARY.client_secret not in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.fault(43)
 def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
@@ -567,6 +568,7 @@ def test_nothing_tells_a_secret(vathos: Driver, canaries: AuthorizationServer, h
 # --- many at once, and quickly ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_twenty_processes_make_one_request(server: AuthorizationServer) -> None:
     """20 commands started together without a token make one token request."""
     environ = {**os.environ, **environment(server)}

@@ -50,6 +50,7 @@ def tls_server(folder: Path) -> tuple[AuthorizationServer, str]:
     return server, str(folder / "ca.pem")
 
 
+@pytest.mark.slow
 def test_three_machines_cost_one_token_request(tmp_path: Path) -> None:
     """Three network namespaces with one Redis, started together, cold: one token for all."""
     if reason := networks.unavailable_reason():

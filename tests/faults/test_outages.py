@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from concurrent.futures import Future
 from email.utils import formatdate
 from itertools import count
 from typing import Any
@@ -34,17 +33,18 @@ def _first_attempt_waits_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets no renewal begin before all callers wait for it."""
     waiting, attempts, request = threading.Semaphore(0), count(), TokenEndpoint.request
 
-    class Watched(Future[Any]):
-        def exception(self, timeout: float | None = None) -> BaseException | None:
-            waiting.release()
-            return super().exception(timeout)
+    wait = locks._Task.wait
+
+    def watched(task: Any, *args: Any, **kwargs: Any) -> BaseException | None:
+        waiting.release()
+        return wait(task, *args, **kwargs)
 
     def late(*args: Any) -> Token:
         if next(attempts) % ATTEMPTS == 0:
             assert all(waiting.acquire(timeout=PATIENCE) for _ in range(CALLERS - 1))
         return request(*args)
 
-    monkeypatch.setattr(locks, "Future", Watched)
+    monkeypatch.setattr(locks._Task, "wait", watched)
     monkeypatch.setattr(TokenEndpoint, "request", late)
 
 

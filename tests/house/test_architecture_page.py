@@ -17,10 +17,10 @@ def test_page_is_current() -> None:
 def test_journeys_differ_where_they_should() -> None:
     """Only a fresh token needs no renewal; who does not use the old token waits for the new one."""
     found = {name: ["\n".join(calls) for calls in threads] for name, threads in journeys().items()}
-    assert [len(threads) for threads in found.values()] == [1, 3, 3, 3]
+    assert [len(threads) for threads in found.values()] == [1, 3, 3, 4]
     for name, threads in found.items():
         asks = ["oauth/endpoint.py: TokenEndpoint.request" in calls for calls in threads]
-        assert asks == [False, True, False][: len(threads)], name
+        assert asks == [False, True, False, False][: len(threads)], name
     waits = ["CachedSource._wait_for_token" in caller for caller, *_ in found.values()]
     assert waits == [False, False, True, True]
     assert "auth.py: _Replay._resend" in found["401"][0]

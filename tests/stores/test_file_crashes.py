@@ -39,6 +39,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_fault_20_writer_killed_at_every_byte_leaves_a_whole_token(
     folder: Path, store: FileStore
 ) -> None:
@@ -74,6 +75,7 @@ def test_fault_20_writer_killed_at_every_byte_leaves_a_whole_token(
 CALLS = ("open", "write", "fsync", "fchmod", "replace", "fstat", "close", "mkdir", "unlink", "stat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_fault_20_writer_killed_at_every_system_call(
     folder: Path, store: FileStore, when: str

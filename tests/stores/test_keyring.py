@@ -45,6 +45,7 @@ class TestKeyringStoreInAFile(StoreContract):
         return lambda: KeyringStore(backend)
 
 
+@pytest.mark.slow
 def test_contract_holds_on_a_real_secret_service(tmp_path: Path) -> None:
     """The whole contract passes on gnome-keyring, on a session bus of its own."""
     if not (shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon")):

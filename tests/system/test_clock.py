@@ -191,6 +191,7 @@ def faketime_library() -> Path | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.fault(19)
 @pytest.mark.parametrize("step", ["1h", "3650d"])
 def test_real_process_with_a_stepped_wall_clock(tmp_path: Path, step: str) -> None:

@@ -58,15 +58,13 @@ def joined(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     """Counts the callers that wait for a flight."""
     seen = threading.Semaphore(0)
 
-    class Seen(Future[Any]):
-        """A flight that tells when somebody waits for it."""
+    wait = locks._Task.wait
 
-        def exception(self, timeout: float | None = None) -> BaseException | None:
-            """Waits, and says so."""
-            seen.release()
-            return super().exception(timeout)
+    def watched(task: Any, *args: Any, **kwargs: Any) -> BaseException | None:
+        seen.release()
+        return wait(task, *args, **kwargs)
 
-    monkeypatch.setattr(locks, "Future", Seen)
+    monkeypatch.setattr(locks._Task, "wait", watched)
     return seen
 
 
@@ -300,6 +298,7 @@ def test_work_is_done_here_where_no_thread_can_be_started(monkeypatch: pytest.Mo
 def test_work_whose_thread_never_began_is_done_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupt between the two would leave work that nobody does; it is not waited for."""
     flight = SingleFlight[str]()
+    monkeypatch.setattr(locks, "LATEST_BEGIN", 0.2)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", lambda self: None)
         with pytest.raises(TimeoutError):

@@ -6,20 +6,18 @@ the work may have been done meanwhile.
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import copy
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from vathos.system.forks import renew_after_fork
 from vathos.system.logs import logger
-from vathos.system.threads import LATEST_BEGIN, Cancellation, cancellation, settle, started
+from vathos.system.threads import LATEST_BEGIN, Cancellation, Signal, cancellation, started
 
 __all__ = ["KeyedLock", "ReentryError", "SingleFlight"]
 
@@ -42,11 +40,13 @@ class _LostWorkError(BaseException):
 
 
 class _Task(Generic[T]):
-    """One piece of work: its result for all who wait, and when everything about it is done."""
+    """One piece of work: its outcome for all who wait, and when everything about it is done."""
 
     def __init__(self) -> None:
-        self.result: Future[T] = Future()
-        self.settled = threading.Event()
+        self.value: T | None = None
+        self.error: BaseException | None = None
+        self.done = Signal()
+        self.settled = Signal()
         self.cancellation = Cancellation()
         self.started = time.monotonic()
         self.has_begun = False
@@ -59,18 +59,15 @@ class _Task(Generic[T]):
     def wait(self, deadline: float, grace: float, *, settled: bool) -> BaseException | None:
         """Waits for the result, and returns the error if it is one; not for work that is lost."""
         if not self.has_begun and deadline - time.monotonic() > LATEST_BEGIN:
-            with contextlib.suppress(TimeoutError):
-                self.result.exception(LATEST_BEGIN)
+            self.done.wait(LATEST_BEGIN)
             if self.is_lost():
                 return _LostWorkError()
-        try:
-            error = self.result.exception(max(deadline - time.monotonic(), 0.0))
-        except TimeoutError:
-            # From now on, as the whole process may have been stopped past its deadline.
-            error = self.result.exception(grace)
+        # The grace counts from then on, as the process may have been stopped past its deadline.
+        if not (self.done.wait(deadline - time.monotonic()) or self.done.wait(grace)):
+            raise TimeoutError
         if settled:
-            self.settled.wait(max(deadline + grace - time.monotonic(), 0.0))
-        return error
+            self.settled.wait(deadline + grace - time.monotonic())
+        return self.error
 
 
 class SingleFlight(Generic[T]):
@@ -126,7 +123,7 @@ class SingleFlight(Generic[T]):
                     task.cancellation.cancel()
                 raise
             if error is None:
-                return task.result.result(), mine
+                return task.value, mine  # type: ignore[return-value]  # None only where T allows it
             if mine and not isinstance(error, _LostWorkError):
                 raise error
             if isinstance(error, Exception):
@@ -156,7 +153,8 @@ class SingleFlight(Generic[T]):
             task.cancellation.cancel()
             if not task.has_begun:
                 self._end(key, task)
-                settle(task.result, error=error)
+                task.error = error
+                task.done.set()
             raise
         return task, True
 
@@ -169,20 +167,18 @@ class SingleFlight(Generic[T]):
         self, key: Hashable, task: _Task[T], work: Callable[[], T], then: Callable[[], object]
     ) -> None:
         task.has_begun = True
-        if task.result.done():  # given up before it began
+        if task.done.is_set():  # given up before it began
             return
         context = contextvars.copy_context()
         context.run(_at_work.set, _at_work.get() | {key})
         context.run(cancellation.set, task.cancellation)
         try:
-            result = context.run(work)
+            task.value = context.run(work)
         except BaseException as error:  # noqa: BLE001 - handed over to those who wait
-            self._end(key, task)
-            settle(task.result, error=error)
-        else:
-            # Ended before it is published: who comes after that looks for himself.
-            self._end(key, task)
-            settle(task.result, value=result)
+            task.error = error
+        # Ended before it is published: who comes after that looks for himself.
+        self._end(key, task)
+        task.done.set()
         try:
             then()
         except Exception:

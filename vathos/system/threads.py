@@ -21,6 +21,7 @@ __all__ = [
     "Cancellation",
     "CancelledWorkError",
     "KeepWarm",
+    "Signal",
     "Warmable",
     "cancellation",
     "settle",
@@ -33,8 +34,45 @@ log = logger("background")
 T = TypeVar("T")
 
 
-LATEST_BEGIN = 1.0
+LATEST_BEGIN = 5.0
 """Seconds within which a thread that was started has begun; after that it is not counted on."""
+
+
+class Signal:
+    """What `threading.Event` is, but nothing of it can stay held after an interrupt.
+
+    The lock of an event is entered by Python code: an exception thrown into a thread at the wrong
+    moment leaves it held. Here each who waits has a lock of its own, which no one else needs.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiting: list[threading.Lock] = []
+
+    def is_set(self) -> bool:
+        """Tells whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wakes all who wait, and all who come later."""
+        self._is_set = True
+        for lock in list(self._waiting):
+            with contextlib.suppress(RuntimeError):  # set twice
+                lock.release()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits, for `LATEST_BEGIN` if no time is given, and tells whether it was set."""
+        if not self._is_set:
+            lock = threading.Lock()
+            lock.acquire()
+            self._waiting.append(lock)
+            if not self._is_set:  # looked at again, as it may have been set before the append
+                lock.acquire(timeout=max(LATEST_BEGIN if seconds is None else seconds, 0.0))
+        return self._is_set
+
+    def _at_fork_reinit(self) -> None:
+        """Is called by `threading` in a forked child, where none of those who waited is there."""
+        self._waiting.clear()
 
 
 class CancelledWorkError(BaseException):
@@ -106,20 +144,12 @@ def started(work: Callable[[], object], name: str) -> bool:
     thread = threading.Thread(target=work, name=name, daemon=True)
     # An exception thrown into the present thread (PyThreadState_SetAsyncExc) can end the new one
     # before it begins, and start() would wait for it for ever.
-    thread._started = _Begun()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    thread._started = Signal()  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     try:
         thread.start()
     except RuntimeError:  # no thread to be had, or the interpreter is shutting down
         return False
     return True
-
-
-class _Begun(threading.Event):
-    """Set when a thread has begun, which is not waited for without end."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Waits for a second where no time is given."""
-        return super().wait(LATEST_BEGIN if timeout is None else timeout)
 
 
 class Background:

@@ -136,6 +136,7 @@ def test_colour_is_for_terminals(
     assert (b"\x1b" in out) is colourful
 
 
+@pytest.mark.slow
 def test_no_secret_is_told(tmp_path: Path) -> None:
     """No secret and no token is printed, not even with -vv or on failure."""
     with AuthorizationServer(

@@ -508,6 +508,7 @@ def canaries() -> Iterator[AuthorizationServer]:
         yield server
 
 
+@pytest.mark.slow
 def test_nothing_tells_a_secret(canaries: AuthorizationServer) -> None:
     """`-vv` shows method, URL, status and time of each exchange, and no secret or token."""
     environ = environment(canaries)
