@@ -356,7 +356,9 @@ def test_interrupt_at_the_start_cuts_the_exchange(monkeypatch: pytest.MonkeyPatc
     """It does not matter at which moment Ctrl-C is pressed."""
     with Wire(hanging) as wire:
         with monkeypatch.context() as patch:
-            patch.setattr(threads, "threading", SimpleNamespace(Thread=InterruptedThread))
+            patch.setattr(
+                threads, "threading", SimpleNamespace(Thread=InterruptedThread, Lock=threading.Lock)
+            )
             with pytest.raises(KeyboardInterrupt):
                 send(wire.url())
         assert workers_left() == []
@@ -373,7 +375,9 @@ class NoThread(threading.Thread):
 def test_without_a_thread_the_caller_does_it_himself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a new thread, the exchange still takes place, or fails as it would."""
     with Wire(answering(b"done")) as wire, closed_port() as port:
-        monkeypatch.setattr(threads, "threading", SimpleNamespace(Thread=NoThread))
+        monkeypatch.setattr(
+            threads, "threading", SimpleNamespace(Thread=NoThread, Lock=threading.Lock)
+        )
         assert send(wire.url()).body == b"done"
         assert "could not be reached" in str(failing(f"http://127.0.0.1:{port}/token"))
 

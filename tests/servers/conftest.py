@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.servers)
+            item.add_marker(pytest.mark.slow)  # a Keycloak takes forty seconds of two cores
 
 
 @pytest.fixture(scope="session")
