@@ -164,7 +164,8 @@ class Renewer:
         started = time.monotonic()
         left = max(order.deadline - started, 0.0)
         # Whoever holds the lock may be stopped or hung: half of the time is left to do without it.
-        with cache.locked(identity, left / 2):
+        # Ahead of time nobody waits, and a thousand workers that do without it would stampede.
+        with cache.locked(identity, left if ahead else left / 2):
             # Look again: another thread, process or machine may have been first.
             older = cache.stored(identity)
             if older is not None and cache.serves(older, rejected, fresh=ahead):
