@@ -283,7 +283,7 @@ def test_streamed_answer_is_replayed_too(
         assert sum(map(len, response.iter_content(1024))) == 50_000
 
 
-@pytest.mark.fault(41)
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("drip", [b"x", b"x" * 65536])
 def test_endless_401_is_left_for_another_connection(*, stream: bool, drip: bytes) -> None:
@@ -424,7 +424,7 @@ def test_international_host_gets_the_token() -> None:
         assert request.headers["Authorization"] == "Bearer abc"
 
 
-@pytest.mark.fault(39)
+@pytest.mark.fault(37)
 def test_request_below_the_base_url_never_goes_without_a_token(
     vathos_server: AuthorizationServer, other_host: AuthorizationServer
 ) -> None:

@@ -289,7 +289,7 @@ def test_prepared_request_is_sent_with_a_token_of_now(
     assert vathos_server.api.count(401) == 0
 
 
-@pytest.mark.fault(35)
+@pytest.mark.fault(33)
 def test_prepared_request_may_be_sent_by_many_threads_and_sessions(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:
@@ -474,7 +474,7 @@ NOTHING_SAID: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.fault(33)
+@pytest.mark.fault(31)
 @pytest.mark.parametrize("arguments", NOTHING_SAID)
 def test_parameter_that_says_nothing_makes_no_session_plain(
     vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
@@ -487,7 +487,7 @@ def test_parameter_that_says_nothing_makes_no_session_plain(
     assert "plain" not in repr(session)
 
 
-@pytest.mark.fault(33)
+@pytest.mark.fault(31)
 def test_token_beside_credentials_of_the_environment_is_renewed(
     vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -501,7 +501,7 @@ def test_token_beside_credentials_of_the_environment_is_renewed(
     assert session.get("x").json()["token_number"] == 2
 
 
-@pytest.mark.fault(33)
+@pytest.mark.fault(31)
 @pytest.mark.parametrize("name", ["client", "redirect_uri", "auto_refresh_url"])
 def test_parameter_of_a_plain_session_beside_a_secret_is_an_error(name: str) -> None:
     """A secret that would not be used is not ignored without a word."""

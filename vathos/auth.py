@@ -30,17 +30,10 @@ log = logger("auth")
 
 _UNAUTHORIZED = 401
 
-_YOUNG = 1.0
-"""Seconds after its issue within which a token that is refused tells of a wrong API server."""
 
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
 
-_DYING = 1.0
-"""Seconds before its end in which a token may have died on its way to the API."""
-
-_MANY = 4
-"""Young tokens refused in a row, after which renewals forced by a 401 are rationed."""
 
 # An attribute of a prepared request, set by `mark_decided` and read by `is_decided`: its
 # authentication was decided before, by an `auth` of its own or at a redirect, and `BearerAuth`
@@ -217,10 +210,6 @@ class _Replay:
             if token.access_token == self.token.access_token:
                 at = self.auth.clock()
                 wait = process.rejections.left(source.name, at)
-                if isinstance(source, CachedSource) and self.token.seconds_left(at) > _DYING:
-                    # In an outage the 401 is returned at once; but a token that has died on its way
-                    # is waited for, as by any caller who has none.
-                    wait = max(wait, source.state().backoff)
                 if wait > 0:
                     log.info("401 returned to the caller: no renewal for another %.0f s", wait)
                     return None
@@ -258,31 +247,10 @@ class _Replay:
                     wait,
                 )
         else:
-            self._note_help()
+            process.rejections.reset(name)
             log.debug("401: the retry with another token was accepted")
         self.auth.events.tell(Replayed(name, replayed.status_code))
         return replayed
-
-    def _note_help(self) -> None:
-        """Ends the backoff, unless new tokens are refused at once again and again.
-
-        One of several API servers that refuses everything looks like this: each new token helps
-        until a request meets that server.
-        """
-        name, at = self.auth.source.name, self.auth.clock()
-        issued = self.token.issued_boot
-        is_young = issued is not None and at.boot - issued < _YOUNG
-        count = process.refused_young.get(name, 0) + 1 if is_young else 0
-        process.refused_young[name] = count
-        if count < _MANY:
-            process.rejections.reset(name)
-        elif wait := process.rejections.start(name, at):
-            log.warning(
-                "the API refused %d new tokens in a row and accepted others; perhaps one of its "
-                "servers is wrong; no 401 forces a renewal for %.0f s",
-                count,
-                wait,
-            )
 
 
 def _ask(source: TokenSource, timeout: Any, rejected: Token | None = None) -> Token:

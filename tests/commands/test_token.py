@@ -211,7 +211,7 @@ def test_write_puts_it_in_a_file(vathos: Driver, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".tmp")] == []
 
 
-@pytest.mark.fault(34)
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("name", ["pipe", "link", "/dev/fd/{}"])
 def test_write_never_replaces_a_pipe(vathos: Driver, tmp_path: Path, name: str) -> None:
     """A pipe, a link to one and an open file of the caller are written to."""
@@ -321,7 +321,7 @@ def test_file_that_cannot_be_written(vathos: Driver, tmp_path: Path) -> None:
     assert "No such file or directory" in done.err
 
 
-@pytest.mark.fault(37)
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("home", ["", None])
 @pytest.mark.parametrize(
     "arguments",
@@ -429,7 +429,7 @@ def test_refused(vathos: Driver) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.fault(43)
+@pytest.mark.fault(41)
 def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
     vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}

@@ -374,7 +374,7 @@ def test_secret_that_others_can_read_is_refused(written: Written, key: str, mode
     assert CANARY.seen_in(str(caught.value)) == []
 
 
-@pytest.mark.fault(48)
+@pytest.mark.fault(46)
 @pytest.mark.parametrize(
     "url",
     [
@@ -405,7 +405,7 @@ def test_file_over_a_mebibyte_is_an_error(written: Written) -> None:
         read_profile({}, path=written(full + "#"))
 
 
-@pytest.mark.fault(46)
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("text", ["{} = 1", "[{}]", "[profile.x]\n{} = 1"])
 def test_key_of_endless_parts_is_an_error(written: Written, text: str) -> None:
     """A key of 100,000 parts, for which the parser takes minutes, is refused at once."""

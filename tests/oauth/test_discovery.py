@@ -159,7 +159,7 @@ def test_document_of_somebody_else_is_refused(
     assert vathos_server.count() == 0
 
 
-@pytest.mark.fault(44)
+@pytest.mark.fault(42)
 def test_document_of_another_issuer_starts_the_backoff(
     vathos_server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -751,7 +751,7 @@ def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     assert [request.line for request in recorder.requests] == [f"POST {OTHER} HTTP/1.1"]
 
 
-@pytest.mark.fault(45)
+@pytest.mark.fault(43)
 def test_plain_http_to_this_machine_goes_past_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secret does not travel in clear to a proxy, wherever that is named."""
     recorder = Recorder(body=b"from the proxy")
@@ -763,7 +763,7 @@ def test_plain_http_to_this_machine_goes_past_proxies(monkeypatch: pytest.Monkey
     assert recorder.requests == []
 
 
-@pytest.mark.fault(49)
+@pytest.mark.fault(47)
 def test_connection_of_another_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """As vcrpy does: a connection that is not urllib3's own, of a class that is asked for."""
 

@@ -98,7 +98,7 @@ def test_fault_22_folder_open_to_others_is_refused(
             use()
 
 
-@pytest.mark.fault(36)
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("bits", [0o755, 0o775, 0o711], ids=oct)
 def test_folder_that_mkdir_made_is_closed_to_others(
     store: FileStore, folder: Path, bits: int

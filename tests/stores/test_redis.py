@@ -181,7 +181,7 @@ def test_bad_url_is_a_configuration_error(url: str) -> None:
         RedisStore(url)
 
 
-@pytest.mark.fault(47)
+@pytest.mark.fault(45)
 @pytest.mark.parametrize(
     "url",
     [

@@ -270,7 +270,7 @@ class Hanging(Plain):
         self.is_locked = False
 
 
-@pytest.mark.fault(42)
+@pytest.mark.fault(40)
 def test_hanging_store_of_a_user_stops_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vathos.renewal.lockout import Lockout
 from vathos.system.backoff import Backoff
-from vathos.system.bounded import Bounded
 
 __all__ = ["ProcessState", "process"]
 
@@ -15,8 +14,7 @@ class ProcessState:
     Attributes:
         failures: After a renewal that failed, of whatever kind.
         lockout: After credentials were refused.
-        rejections: After renewals forced by a 401 that did not help, or not for long.
-        refused_young: How many tokens in a row the API refused within a second of their issue.
+        rejections: After a renewal forced by a 401 that did not help.
     """
 
     def __init__(self) -> None:
@@ -28,7 +26,6 @@ class ProcessState:
         self.failures = Backoff(first=0.5, longest=30.0, jitter=0.5)
         self.lockout = Lockout()
         self.rejections = Backoff()
-        self.refused_young: Bounded[str, int] = Bounded(1024)
 
 
 process = ProcessState()

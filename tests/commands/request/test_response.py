@@ -195,7 +195,7 @@ def test_reader_that_leaves(server: AuthorizationServer) -> None:
         assert err.read() == b""
 
 
-@pytest.mark.fault(38)
+@pytest.mark.fault(36)
 @pytest.mark.parametrize(
     ("what", "number", "status"),
     [
