@@ -164,7 +164,7 @@ class Renewer:
         started = time.monotonic()
         left = max(order.deadline - started, 0.0)
         # Whoever holds the lock may be stopped or hung: half of the time is left to do without it.
-        # Ahead of time nobody waits, and a thousand workers that do without it would stampede.
+        # Ahead of time no call waits, and a thousand workers without it would all ask the server.
         with cache.locked(identity, left if ahead else left / 2):
             # Look again: another thread, process or machine may have been first.
             older = cache.stored(identity)

@@ -76,7 +76,7 @@ class Signal:
 
 
 class CancelledWorkError(BaseException):
-    """Nobody waits for the work any more; a `BaseException`, so that no retry catches it."""
+    """No caller is left to wait for the work; a `BaseException`, so that no retry catches it."""
 
 
 class Cancellation:
