@@ -565,7 +565,7 @@ def test_keep_warm_renews_without_requests() -> None:
     with AuthorizationServer() as server:
         server.fail("token", Fault.expires_in(0.4), times=None)
         session = VathosSession(**server.service_account, keep_warm=True, store=MemoryStore())
-        assert not vathos_threads()
+        wait_for(lambda: not vathos_threads())
         session.get("x")
         wait_for(lambda: server.count() >= 4)
         session.close()
@@ -581,7 +581,8 @@ def test_keep_warm_ends_when_the_session_is_collected() -> None:
     with AuthorizationServer() as server:
         session = VathosSession(**server.service_account, keep_warm=True, store=MemoryStore())
         session.get("x")
-        assert [thread.name for thread in vathos_threads()] == ["vathos-keep-warm"]
+        # The renewal has given its token away before its thread ends.
+        wait_for(lambda: [thread.name for thread in vathos_threads()] == ["vathos-keep-warm"])
         del session
         gc.collect()
         wait_for(lambda: not vathos_threads())

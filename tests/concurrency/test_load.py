@@ -74,8 +74,7 @@ def test_outages_shorter_than_the_remaining_life_are_not_noticed() -> None:
         assert together(5, calls) == [{200}] * 5
         assert server.api.unauthenticated == 0
         assert session.stats().longest_wait < lifetime
-    join_background()
-    assert not vathos_threads()
+    wait_for(lambda: not vathos_threads())
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import urllib3
 from tests.canaries import CANARY
 from tests.commands.apis import api_of
 from tests.commands.driving import PROCESS, Driver, age, entries, environment, process
-from tests.helpers import vathos_threads
+from tests.helpers import vathos_threads, wait_for
 from vathos import VathosSession
 from vathos.commands.request.call import Caller
 from vathos.commands.request.progress import Meter
@@ -148,7 +148,7 @@ def test_stale_token_is_renewed_ahead(vathos: Driver, tmp_path: Path) -> None:
     assert done.err.startswith("vathos: the token could not be renewed, but still works: ")
     vathos.server.heal()
     assert told(vathos("request", "x").out)["token_number"] == 2
-    assert vathos_threads() == []
+    wait_for(lambda: not vathos_threads())
 
 
 def test_profile_of_another_file(vathos: Driver, tmp_path: Path) -> None:
