@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from vathos.system.late_errors import configuration_error, is_one_of
+
+if TYPE_CHECKING:
+    from vathos.oauth.client_authentication import ClientAuthentication
 
 __all__ = [
     "ClientCredentialsGrant",
@@ -115,8 +118,9 @@ class ClientCredentialsGrant:
     """A service account: a program or device acts in its own name (RFC 6749 §4.4).
 
     Attributes:
-        client_id: Client identifier (§2.2).
+        client_id: Client identifier (§2.2); an assertion may name the client in its place.
         client_secret: Client secret (§2.3.1); a plain string is wrapped in a `Secret`.
+        client: What proves who the client is instead of a secret (§2.3), or `None`.
         scope: Space separated scope names (§3.3); empty for the server's default.
         audience: The API that the token is for, if the server wants it; `None` to leave it out.
         parameters: Extra token request parameters, repeated at each renewal.
@@ -124,14 +128,15 @@ class ClientCredentialsGrant:
 
     grant_type: ClassVar[str] = "client_credentials"
 
-    client_id: str
-    client_secret: Secret | str
+    client_id: str = ""
+    client_secret: Secret | str | None = None
+    client: ClientAuthentication | None = None
     scope: str = ""
     audience: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "client_secret", _secret(self.client_secret))
+        _check_client(self)
         object.__setattr__(self, "parameters", dict(self.parameters))
 
     @property
@@ -142,7 +147,7 @@ class ClientCredentialsGrant:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """All secrets that are sent to obtain the token."""
-        return (_secret(self.client_secret),)
+        return _client_secrets(self)
 
     def settled(self) -> ClientCredentialsGrant:
         """Reads the secret now.
@@ -150,7 +155,8 @@ class ClientCredentialsGrant:
         Returns:
             The same grant, with the secret in place of the function that returns it.
         """
-        return replace(self, client_secret=Secret(reveal(self.client_secret)))
+        secret, client = _settled_client(self)
+        return replace(self, client_secret=secret, client=client)
 
     def form(self) -> dict[str, str]:
         """Builds the token request (§4.4.2), without the client authentication.
@@ -169,8 +175,9 @@ class PasswordGrant:
     person is acting.
 
     Attributes:
-        client_id: Client identifier (§2.2).
+        client_id: Client identifier (§2.2); an assertion may name the client in its place.
         client_secret: Client secret (§2.3.1); a plain string is wrapped in a `Secret`.
+        client: What proves who the client is instead of a secret (§2.3), or `None`.
         username: The person's user name.
         password: The person's password; a plain string is wrapped in a `Secret`.
         scope: Space separated scope names (§3.3); empty for the server's default.
@@ -180,8 +187,9 @@ class PasswordGrant:
 
     grant_type: ClassVar[str] = "password"
 
-    client_id: str
-    client_secret: Secret | str
+    client_id: str = ""
+    client_secret: Secret | str | None = None
+    client: ClientAuthentication | None = None
     username: str
     password: Secret | str
     scope: str = ""
@@ -189,7 +197,7 @@ class PasswordGrant:
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "client_secret", _secret(self.client_secret))
+        _check_client(self)
         object.__setattr__(self, "password", _secret(self.password))
         object.__setattr__(self, "parameters", dict(self.parameters))
 
@@ -201,7 +209,7 @@ class PasswordGrant:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """All secrets that are sent to obtain the token."""
-        return (_secret(self.client_secret), _secret(self.password))
+        return (*_client_secrets(self), _secret(self.password))
 
     def settled(self) -> PasswordGrant:
         """Reads both secrets now.
@@ -209,11 +217,9 @@ class PasswordGrant:
         Returns:
             The same grant, with the secrets in place of the functions that return them.
         """
-        return replace(
-            self,
-            client_secret=Secret(reveal(self.client_secret)),
-            password=Secret(reveal(self.password)),
-        )
+        secret, client = _settled_client(self)
+        password = Secret(reveal(self.password))
+        return replace(self, client_secret=secret, client=client, password=password)
 
     def form(self) -> dict[str, str]:
         """Builds the token request (§4.3.2), without the client authentication.
@@ -252,9 +258,14 @@ class RefreshGrant:
         return self.original.client_id
 
     @property
-    def client_secret(self) -> Secret | str:
+    def client_secret(self) -> Secret | str | None:
         """Client secret of the original grant."""
         return self.original.client_secret
+
+    @property
+    def client(self) -> ClientAuthentication | None:
+        """What proves who the client of the original grant is, instead of a secret."""
+        return self.original.client
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -280,6 +291,30 @@ class RefreshGrant:
 
 Grant: TypeAlias = ClientCredentialsGrant | PasswordGrant
 """A grant that needs no earlier token, unlike a refresh."""
+
+
+def _check_client(grant: Grant) -> None:
+    """Wraps the secret; the client proves who it is in one way, never in two (§2.3)."""
+    if grant.client is not None and grant.client_secret is not None:
+        configuration_error(
+            f"a grant has both client_secret and {grant.client.label}; leave one of them out"
+        )
+    if grant.client is None:
+        if grant.client_secret is None:
+            configuration_error("a grant has no client_secret, and nothing else in its place")
+        object.__setattr__(grant, "client_secret", _secret(grant.client_secret))
+
+
+def _client_secrets(grant: Grant) -> tuple[Secret, ...]:
+    if grant.client_secret is not None:
+        return (_secret(grant.client_secret),)
+    return () if grant.client is None else grant.client.secrets
+
+
+def _settled_client(grant: Grant) -> tuple[Secret | None, ClientAuthentication | None]:
+    if grant.client_secret is not None:
+        return Secret(reveal(grant.client_secret)), None
+    return None, None if grant.client is None else grant.client.settled()
 
 
 def _common_fields(grant: Grant) -> dict[str, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from urllib.parse import quote_plus
 
 from vathos.errors import (
     ConfigurationError,
@@ -17,7 +15,8 @@ from vathos.errors import (
     InvalidGrantError,
     TokenResponseError,
 )
-from vathos.grants import Grant, RefreshGrant, SecretFields, reveal
+from vathos.grants import Grant, RefreshGrant, SecretFields
+from vathos.oauth.client_authentication import SECRET_METHODS, client_of, is_unicode
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import origin_of, realm_hint
@@ -60,8 +59,8 @@ class TokenEndpoint:
     Args:
         url: URL of the token endpoint.
         transport: TLS, certificate and proxy settings; read anew at each request.
-        client_authentication: `client_secret_post` (in the form body) or `client_secret_basic`
-            (in the Authorization header), RFC 6749 §2.3.1.
+        client_authentication: How a client secret is sent: `client_secret_post` (in the form body)
+            or `client_secret_basic` (in the Authorization header), RFC 6749 §2.3.1.
         clock: Reads the present moment.
 
     Raises:
@@ -76,7 +75,7 @@ class TokenEndpoint:
         client_authentication: str = "client_secret_post",
         clock: Callable[[], Instant] = now,
     ) -> None:
-        if client_authentication not in {"client_secret_post", "client_secret_basic"}:
+        if client_authentication not in SECRET_METHODS:
             raise ConfigurationError(
                 f"client_authentication is {client_authentication!r}; it must be "
                 "'client_secret_post' or 'client_secret_basic'"
@@ -125,7 +124,7 @@ class TokenEndpoint:
         """Adds the client authentication to the form or the header, never to both (§2.3).
 
         Args:
-            grant: The grant with the client id and secret.
+            grant: The grant, with what proves who its client is.
             fields: The form.
 
         Returns:
@@ -134,16 +133,12 @@ class TokenEndpoint:
         Raises:
             ConfigurationError: If a value is no Unicode text, as an environment may hold it.
         """
-        form, secret = SecretFields(fields), reveal(grant.client_secret)
-        if not all(_is_unicode(text) for text in (*form.values(), grant.client_id, secret)):
+        proof = client_of(grant, self.client_authentication).prove(grant.client_id)
+        form = SecretFields(fields)
+        if not all(map(is_unicode, form.values())):
             raise ConfigurationError("a credential cannot be written as UTF-8")
-        if self.client_authentication == "client_secret_post":
-            form |= {"client_id": grant.client_id, "client_secret": secret}
-            return form, SecretFields()
-        # §2.3.1: form-urlencoded first, so that a colon in the client id survives.
-        pair = f"{quote_plus(grant.client_id)}:{quote_plus(secret)}"
-        basic = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
-        return form, SecretFields({"Authorization": basic})
+        form |= proof.form
+        return form, proof.headers
 
     def __repr__(self) -> str:
         return f"TokenEndpoint({self.url!r}, client_authentication={self.client_authentication!r})"
@@ -226,11 +221,8 @@ def _remedy(
     """Says in words what the answer means and what to do about it."""
     status = answer.status
     if kind is InvalidClientError:
-        return (
-            "client id or client secret is wrong, or the client may not use the "
-            f"{grant.grant_type} grant; check VATHOS_CLIENT_ID and VATHOS_CLIENT_SECRET "
-            "or the arguments"
-        )
+        wrong, remedy = client_of(grant).advice
+        return f"{wrong}, or the client may not use the {grant.grant_type} grant; {remedy}"
     if kind is InvalidGrantError:
         return _REFUSED[grant.grant_type]
     if status == HTTPStatus.NOT_FOUND:
@@ -252,12 +244,6 @@ def _remedy(
     if status >= HTTPStatus.BAD_REQUEST:
         return "it was refused; check the credentials, the scope and the client's settings"
     return f"this is not a token response: {flaw or 'its status is not 200'}"
-
-
-def _is_unicode(text: str) -> bool:
-    # A surrogate stands for a byte that could not be decoded; the codec's own error would hold the
-    # whole text.
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _origin_text(location: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from vathos.grants import Grant, Secret
+from vathos.oauth.client_authentication import client_of
 from vathos.system.bounded import Bounded
 from vathos.system.forks import ForkSafeLock
 from vathos.system.late_errors import configuration_error
@@ -63,7 +64,7 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
     Any other token URL, client, grant type, user, scope set, audience, extra parameter or secret
     gives another one.
     """
-    public = _public(token_url, grant)
+    public = (*_public(token_url, grant), *client_of(grant).public)
     secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
     parts = _framed([*public, *(secret.reveal() for secret in secrets)])
     key = hashlib.blake2b(parts, key=_PROCESS_SALT, digest_size=32)
@@ -115,8 +116,13 @@ class Credentials:
     def __init__(self, token_url: str, grant: Grant) -> None:
         self._token_url = token_url
         self.original = grant  # as it was given; its secrets may be callables
-        self.name = _name(_public(token_url, grant))
+        self._name = _name(_public(token_url, grant))
         self._read: tuple[Grant, Identity] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the identity; until the secrets are read, by what is known without them."""
+        return self._read[1].name if self._read else self._name
 
     @property
     def key(self) -> Hashable:

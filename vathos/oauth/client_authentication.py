@@ -1,0 +1,126 @@
+"""What proves who the client is (RFC 6749 §2.3, RFC 7521 §4.2), made anew for each request."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from urllib.parse import quote_plus
+
+from vathos.grants import Grant, RefreshGrant, Secret, SecretFields
+from vathos.system.late_errors import configuration_error
+
+__all__ = [
+    "SECRET_METHODS",
+    "ClientAuthentication",
+    "ClientSecret",
+    "Proof",
+    "client_of",
+    "is_unicode",
+]
+
+SECRET_METHODS = ("client_secret_post", "client_secret_basic")
+"""How a client secret is sent (§2.3.1): in the form, or in the Authorization header."""
+
+
+class Proof(NamedTuple):
+    """What one token request carries to prove who the client is: in the form or in the header."""
+
+    form: SecretFields
+    headers: SecretFields
+
+
+class ClientAuthentication(Protocol):
+    """A way for a client to prove who it is.
+
+    It is as the caller gave it until it is settled: then what belongs to the identity is read.
+    """
+
+    @property
+    def label(self) -> str:
+        """The setting it was made from, for messages."""
+        ...
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """What of it belongs to the identity and may be known; read by `settled`."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What of it belongs to the identity and to the sealing key, and is secret."""
+        ...
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """What is wrong when the server refuses the client, and what to check."""
+        ...
+
+    def settled(self) -> ClientAuthentication:
+        """Reads now what the identity holds of it, which may have changed."""
+        ...
+
+    def prove(self, client_id: str) -> Proof:
+        """Makes the proof of one token request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A secret that client and server share (§2.3.1)."""
+
+    secret: Secret
+    method: str = SECRET_METHODS[0]
+
+    @property
+    def label(self) -> str:
+        """The setting it was made from."""
+        return "client_secret"
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """Nothing: in the form and in the header it is the same client."""
+        return ()
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secret."""
+        return (self.secret,)
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """What is wrong when the server refuses the client, and what to check."""
+        check = "check VATHOS_CLIENT_ID and VATHOS_CLIENT_SECRET or the arguments"
+        return "client id or client secret is wrong", check
+
+    def settled(self) -> ClientSecret:
+        """Reads the secret now."""
+        return ClientSecret(Secret(self.secret.reveal()), self.method)
+
+    def prove(self, client_id: str) -> Proof:
+        """Puts client id and secret into the form or the header, never into both."""
+        secret = self.secret.reveal()
+        if not (is_unicode(client_id) and is_unicode(secret)):
+            configuration_error("a credential cannot be written as UTF-8")
+        if self.method == "client_secret_post":
+            form = SecretFields({"client_id": client_id, "client_secret": secret})
+            return Proof(form, SecretFields())
+        # Form-urlencoded first, so that a colon in the client id survives.
+        pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+        basic = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        return Proof(SecretFields(), SecretFields({"Authorization": basic}))
+
+
+def client_of(grant: Grant | RefreshGrant, method: str = SECRET_METHODS[0]) -> ClientAuthentication:
+    """Returns what proves who the client of a grant is; a secret is sent by `method`."""
+    if grant.client is not None:
+        return grant.client
+    secret = grant.client_secret
+    return ClientSecret(secret if isinstance(secret, Secret) else Secret(secret or ""), method)
+
+
+def is_unicode(text: str) -> bool:
+    """Tells whether text can be written as UTF-8."""
+    # A surrogate stands for a byte that could not be decoded; the codec's own error would hold the
+    # whole text.
+    return not any("\ud800" <= char <= "\udfff" for char in text)
