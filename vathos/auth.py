@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,7 +28,6 @@ __all__ = ["BearerAuth"]
 log = logger("auth")
 
 _UNAUTHORIZED = 401
-
 
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
@@ -80,28 +78,12 @@ class BearerAuth(AuthBase):
         self.base_url = base_url
         self.clock = clock
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Attaches a token that works now; on a request that has one already, replaces it.
-
-        Args:
-            request: The prepared request; its header and hooks are changed.
-
-        Returns:
-            The same request.
-
-        Raises:
-            ConfigurationError: If a request below the base URL would go without a token.
-            InsecureTransportError: If the token would be sent over plain http to another machine.
-            VathosError: If no token can be obtained.
-        """
-        return self.attach(request)
-
-    def attach(
+    def __call__(
         self,
         request: requests.PreparedRequest,
         timeout: float | tuple[float | None, float | None] | None = None,
     ) -> requests.PreparedRequest:
-        """Attaches a token as a call does, for a caller whose time is limited.
+        """Attaches a token that works now; on a request that has one already, replaces it.
 
         Args:
             request: The prepared request; its header and hooks are changed.
@@ -133,7 +115,7 @@ class BearerAuth(AuthBase):
             return request
         _require_secure(origin)
         token = self.source.token() if timeout is None else _ask(self.source, timeout)
-        _attach(request, token)
+        request.headers["Authorization"] = _header(token)
         # First, so that the caller's own hooks see the final answer; and in a new list, as copies
         # of a request share theirs.
         hooks = [_Replay(self, token), *request.hooks["response"]]
@@ -229,7 +211,7 @@ class _Replay:
         """Sends the request again without the session's hooks, so that it happens only once."""
         name, clock = self.auth.source.name, self.auth.clock
         _drain(response)
-        _attach(request, token)
+        request.headers["Authorization"] = _header(token)
         jar = request._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - as requests' own HTTPDigestAuth
         extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call]
         request.prepare_cookies(jar)
@@ -267,10 +249,6 @@ def _header(token: Token) -> str:
     return "Bearer " + token.access_token
 
 
-def _attach(request: requests.PreparedRequest, token: Token) -> None:
-    request.headers["Authorization"] = _header(token)
-
-
 def _require_secure(origin: Origin) -> None:
     if not origin.is_secure:
         raise InsecureTransportError(
@@ -287,12 +265,7 @@ def _rewound(request: requests.PreparedRequest) -> bool:
         return False
     try:
         rewind_body(request)
-    except (
-        requests.exceptions.UnrewindableBodyError,
-        io.UnsupportedOperation,
-        OSError,
-        ValueError,
-    ):
+    except (requests.exceptions.UnrewindableBodyError, OSError, ValueError):
         return False
     return True
 

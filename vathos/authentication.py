@@ -60,13 +60,7 @@ def get_client_token(
     """
     return _token(
         (client_id, client_secret, username, password),
-        token_url=token_url,
-        scope=scope,
-        audience=audience,
-        store=store,
-        timeout=timeout,
-        verify=verify,
-        profile=profile,
+        *(token_url, scope, audience, store, timeout, verify, profile),
     )
 
 
@@ -109,19 +103,12 @@ def get_service_account_token(
     """
     return _token(
         (client_id, client_secret),
-        token_url=token_url,
-        scope=scope,
-        audience=audience,
-        store=store,
-        timeout=timeout,
-        verify=verify,
-        profile=profile,
+        *(token_url, scope, audience, store, timeout, verify, profile),
     )
 
 
 def _token(
     credentials: tuple[str, ...],
-    *,
     token_url: str | None,
     scope: str | Iterable[str] | None,
     audience: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from vathos.system.late_errors import configuration_error, is_one_of
 
@@ -114,7 +114,67 @@ def scope_text(scope: str | Iterable[str] | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCredentialsGrant:
+class _FirstGrant:
+    """What the grants that need no earlier token have in common."""
+
+    grant_type: ClassVar[str]
+
+    client_id: str = ""
+    client_secret: Secret | str | None = None
+    client: ClientAuthentication | None = None
+    scope: str = ""
+    audience: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # The client proves who it is in one way, never in two (§2.3).
+        if self.client is not None and self.client_secret is not None:
+            configuration_error(
+                f"a grant has both client_secret and {self.client.label}; leave one of them out"
+            )
+        if self.client is None and self.client_secret is None:
+            configuration_error("a grant has no client_secret, and nothing else in its place")
+        for name in self._secret_fields:
+            object.__setattr__(self, name, _secret(getattr(self, name)))
+        object.__setattr__(self, "parameters", dict(self.parameters))
+
+    @property
+    def user(self) -> str | None:
+        """The resource owner's name; `None` for a service account, which acts for itself."""
+        return None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All secrets that are sent to obtain the token."""
+        own = (getattr(self, name) for name in self._secret_fields)
+        return (*(() if self.client is None else self.client.secrets), *own)
+
+    def settled(self) -> Self:
+        """Reads all secrets now.
+
+        Returns:
+            The same grant, with the secrets in place of the functions that return them.
+        """
+        read: Any = {name: Secret(reveal(getattr(self, name))) for name in self._secret_fields}
+        if self.client is not None:
+            read["client"] = self.client.settled()
+        return replace(self, **read)
+
+    def form(self) -> dict[str, str]:
+        """Builds the token request (RFC 6749 §4), without the client authentication.
+
+        Returns:
+            Form fields.
+        """
+        return {**_common_fields(self), "grant_type": self.grant_type}
+
+    @property
+    def _secret_fields(self) -> tuple[str, ...]:
+        return () if self.client_secret is None else ("client_secret",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentialsGrant(_FirstGrant):
     """A service account: a program or device acts in its own name (RFC 6749 §4.4).
 
     Attributes:
@@ -128,47 +188,9 @@ class ClientCredentialsGrant:
 
     grant_type: ClassVar[str] = "client_credentials"
 
-    client_id: str = ""
-    client_secret: Secret | str | None = None
-    client: ClientAuthentication | None = None
-    scope: str = ""
-    audience: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _check_client(self)
-        object.__setattr__(self, "parameters", dict(self.parameters))
-
-    @property
-    def user(self) -> str | None:
-        """The resource owner's name; `None`, as a service account acts for itself."""
-        return None
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """All secrets that are sent to obtain the token."""
-        return _client_secrets(self)
-
-    def settled(self) -> ClientCredentialsGrant:
-        """Reads the secret now.
-
-        Returns:
-            The same grant, with the secret in place of the function that returns it.
-        """
-        secret, client = _settled_client(self)
-        return replace(self, client_secret=secret, client=client)
-
-    def form(self) -> dict[str, str]:
-        """Builds the token request (§4.4.2), without the client authentication.
-
-        Returns:
-            Form fields.
-        """
-        return {**_common_fields(self), "grant_type": self.grant_type}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordGrant:
+class PasswordGrant(_FirstGrant):
     """A natural person, by user name and password (RFC 6749 §4.3).
 
     RFC 9700 §2.4 advises against this grant: use a service account unless the API must know which
@@ -187,52 +209,26 @@ class PasswordGrant:
 
     grant_type: ClassVar[str] = "password"
 
-    client_id: str = ""
-    client_secret: Secret | str | None = None
-    client: ClientAuthentication | None = None
     username: str
     password: Secret | str
-    scope: str = ""
-    audience: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _check_client(self)
-        object.__setattr__(self, "password", _secret(self.password))
-        object.__setattr__(self, "parameters", dict(self.parameters))
 
     @property
     def user(self) -> str | None:
         """The resource owner's name."""
         return self.username
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """All secrets that are sent to obtain the token."""
-        return (*_client_secrets(self), _secret(self.password))
-
-    def settled(self) -> PasswordGrant:
-        """Reads both secrets now.
-
-        Returns:
-            The same grant, with the secrets in place of the functions that return them.
-        """
-        secret, client = _settled_client(self)
-        password = Secret(reveal(self.password))
-        return replace(self, client_secret=secret, client=client, password=password)
-
     def form(self) -> dict[str, str]:
-        """Builds the token request (§4.3.2), without the client authentication.
+        """Builds the token request (RFC 6749 §4.3.2), without the client authentication.
 
         Returns:
             Form fields.
         """
-        return {
-            **_common_fields(self),
-            "grant_type": self.grant_type,
-            "username": self.username,
-            "password": reveal(self.password),
-        }
+        own = {"username": self.username, "password": reveal(self.password)}
+        return {**_FirstGrant.form(self), **own}
+
+    @property
+    def _secret_fields(self) -> tuple[str, ...]:
+        return ("password",) if self.client_secret is None else ("client_secret", "password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,31 +289,7 @@ Grant: TypeAlias = ClientCredentialsGrant | PasswordGrant
 """A grant that needs no earlier token, unlike a refresh."""
 
 
-def _check_client(grant: Grant) -> None:
-    """Wraps the secret; the client proves who it is in one way, never in two (§2.3)."""
-    if grant.client is not None and grant.client_secret is not None:
-        configuration_error(
-            f"a grant has both client_secret and {grant.client.label}; leave one of them out"
-        )
-    if grant.client is None:
-        if grant.client_secret is None:
-            configuration_error("a grant has no client_secret, and nothing else in its place")
-        object.__setattr__(grant, "client_secret", _secret(grant.client_secret))
-
-
-def _client_secrets(grant: Grant) -> tuple[Secret, ...]:
-    if grant.client_secret is not None:
-        return (_secret(grant.client_secret),)
-    return () if grant.client is None else grant.client.secrets
-
-
-def _settled_client(grant: Grant) -> tuple[Secret | None, ClientAuthentication | None]:
-    if grant.client_secret is not None:
-        return Secret(reveal(grant.client_secret)), None
-    return None, None if grant.client is None else grant.client.settled()
-
-
-def _common_fields(grant: Grant) -> dict[str, str]:
+def _common_fields(grant: _FirstGrant) -> dict[str, str]:
     fields = dict(grant.parameters)
     if grant.scope:
         fields["scope"] = grant.scope

@@ -303,7 +303,7 @@ class VathosSession(FastSession, SourcedSession):
         kwargs.setdefault("timeout", self.timeout)
         if isinstance(request, requests.PreparedRequest):
             if self._bearer is not None:
-                request = self._bearer.attach(copied(request), kwargs["timeout"])
+                request = self._bearer(copied(request), kwargs["timeout"])
                 if is_local_http(str(request.url)):
                     kwargs["proxies"] = {}  # in clear, the token does not leave this machine
             else:
