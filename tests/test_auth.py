@@ -23,6 +23,7 @@ from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
+from vathos.system import threads
 from vathos.testing import AuthorizationServer, Fault
 from vathos.tokens import Token
 
@@ -307,6 +308,26 @@ def test_endless_401_is_left_for_another_connection(*, stream: bool, drip: bytes
         assert refused[0].gone.wait(PATIENCE)  # the server noticed, as it cannot send any more
         assert len(response.history[0].content) < 70_000
     assert refused[0].sent < 20_000_000
+
+
+@pytest.mark.fault(39, 48)
+def test_endless_401_is_left_where_no_thread_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread is to be had, nothing of a refusal is read, and the retry follows at once."""
+
+    def behaviour(connection: Connection) -> None:
+        if b"Bearer 1" in connection.read_head():
+            connection.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\n")
+            connection.drip(b"x" * 1000)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with Wire(behaviour) as wire:
+        with monkeypatch.context() as patch:
+            patch.setattr(threads, "started", lambda work, name: False)
+            response = requests.get(wire.url(), auth=BearerAuth(Numbered()), timeout=20)
+        assert response.content == b"ok"
+        assert response.history[0].content == b""
+        assert wire.connections[0].gone.wait(PATIENCE)
+        assert wire.connections[0].sent < 1000
 
 
 def test_broken_body_of_the_401_does_not_stop_the_replay(

@@ -281,7 +281,7 @@ def _drain(response: requests.Response) -> None:
                 break
 
     try:
-        if within(_LONGEST_DRAIN, read, name="vathos-drain").exception():
+        if within(_LONGEST_DRAIN, read, name="vathos-drain", here=False).exception():
             log.debug("the body of the 401 broke off")
     except TimeoutError:
         shut(_socket_of(response.raw))

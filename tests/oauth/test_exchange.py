@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from tests.canaries import CANARY, told_by
+from tests.helpers import python
 from tests.wire import Connection, Request, Wire, answering, closed_port, dripping, hanging
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.oauth import exchange
@@ -382,6 +383,107 @@ def test_without_a_thread_the_caller_does_it_himself(monkeypatch: pytest.MonkeyP
         assert "could not be reached" in str(failing(f"http://127.0.0.1:{port}/token"))
 
 
+@pytest.mark.fault(48)
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(drip_headers, id="dripped headers"),
+        pytest.param(dripping(OK, b" " * 1000), id="dripped body"),
+        pytest.param(hanging, id="silence"),
+    ],
+)
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_deadline_holds_without_a_thread(
+    behaviour: Any,
+    *,
+    tls: bool,
+    certificate: trustme.LeafCert,
+    bundle: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no thread is to be had, a slow answer ends by the deadline in the caller's own."""
+    with Wire(behaviour, certificate=certificate if tls else None) as wire:
+        monkeypatch.setattr(
+            threads, "threading", SimpleNamespace(Thread=NoThread, Lock=threading.Lock)
+        )
+        error = failing(wire.url(), timeout=0.1, verify=bundle)
+        assert type(error) is RenewalTimeout
+        assert error.sent
+        assert wire.connections[0].gone.wait(PATIENCE)
+
+
+@pytest.mark.fault(48)
+def test_deadline_covers_a_proxy_that_drips_without_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It holds for the answer of a proxy to CONNECT, too."""
+
+    def drip(connection: Connection) -> None:
+        connection.read_head()
+        connection.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000)
+
+    with Wire(drip) as proxy:
+        monkeypatch.setattr(
+            threads, "threading", SimpleNamespace(Thread=NoThread, Lock=threading.Lock)
+        )
+        error = failing(
+            "https://127.0.0.1:9/token", timeout=0.1, proxies={"https": proxy.url(path="")}
+        )
+        assert "y" * 900 not in proxy.connections[0].received.decode()
+        assert type(error) is RenewalTimeout
+
+
+AT_THE_END = """
+import atexit, sys
+from vathos import VathosSession
+from vathos.stores.memory import MemoryStore
+
+class Late:
+    def __init__(self, store):
+        self.session = VathosSession(
+            "robot", "secret", token_url=sys.argv[1], token_timeout=0.3, store=store
+        )
+
+    def end(self):
+        try:
+            self.session.fetch_token()
+        except Exception as error:
+            print(type(error).__name__, flush=True)
+
+    __del__ = end if sys.argv[2] != "atexit" else object.__init__
+
+late = Late(MemoryStore())
+late.session.fetch_token()
+if sys.argv[2] == "atexit":
+    atexit.register(late.end)
+if sys.argv[2] == "cycle":  # collected before the modules are
+    late.itself = late
+    del late
+"""
+
+
+@pytest.mark.fault(48)
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("atexit", "RenewalTimeout"),
+        ("cycle", "RenewalTimeout"),
+        ("module", "TokenRequestError"),  # by then urllib3 itself no longer works
+    ],
+)
+def test_process_that_renews_at_its_end_does_end(where: str, error: str) -> None:
+    """At the end of the interpreter a dripping answer keeps no process alive."""
+    token = answering(b'{"access_token": "first", "expires_in": 300}')
+    drip = dripping(OK, b" " * 1000)
+
+    def first_answers_then_drips(connection: Connection) -> None:
+        (token if connection is wire.connections[0] else drip)(connection)
+
+    with Wire(first_answers_then_drips) as wire:
+        assert python(AT_THE_END, wire.url(), where) == f"{error}\n"
+        assert len(wire.connections) > 1
+
+
 def test_answer_in_time_leaves_nothing_open() -> None:
     """After an ordinary exchange the thread has ended and the server sees the end."""
 
@@ -634,7 +736,7 @@ def test_cut_leaves_the_tls_state_to_its_thread(certificate: trustme.LeafCert, b
         socket.create_connection(("127.0.0.1", server.port)) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
     ):
-        wire = exchange._Wire()
+        wire = exchange._Wire(PATIENCE)
         wire._sockets.append(tls)
         wire.cut()
         assert tls.version() is not None

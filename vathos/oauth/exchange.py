@@ -2,14 +2,21 @@
 
 The timeouts of `requests` are for each read, not for the exchange: a server that sends one byte a
 second could hold a caller for ever. Here the exchange runs on a thread of its own. The caller waits
-until the deadline; then the socket is cut, which ends the thread.
+until the deadline; then the socket is cut, which ends the thread. And each step on the socket has
+no more than the time that is left: where no thread can be had, as at the end of the interpreter,
+the exchange runs in the caller, and ends in time, too. Only the look-up of a name has no limit then
+but the system's.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPResponse
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -85,11 +92,11 @@ def _exchanged(
     transport: Transport,
     timeout: float,
 ) -> Answer:
-    wire = _Wire()
+    # The socket waits a little longer, so that it is always the deadline that is reported.
+    wire = _Wire(timeout + 0.25)
 
     def work() -> Answer:
-        # The socket waits a little longer, so that it is always the deadline that is reported.
-        return _send(wire, url, form, headers, transport, timeout + 0.25)
+        return _send(wire, url, form, headers, transport)
 
     try:
         exchange = within(timeout, work, name="vathos-token-request")
@@ -111,9 +118,10 @@ def _exchanged(
 
 
 class _Wire(HTTPAdapter):
-    """Keeps the sockets it opens, so that another thread can cut them."""
+    """Keeps the sockets it opens, so that another thread can cut them, and limits each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
         self._sockets: list[Any] = []
         self._is_cut = False
         self.is_connected: bool | None = None  # not known, unless the connection can be watched
@@ -133,6 +141,7 @@ class _Wire(HTTPAdapter):
 
         class Watched(kind):  # type: ignore[misc, valid-type]  # known when it runs
             def _new_conn(self) -> Any:
+                self.timeout = wire.left()
                 # A proxy may drip its answer to CONNECT, so already this one is remembered.
                 return wire._remember(super()._new_conn())
 
@@ -141,15 +150,31 @@ class _Wire(HTTPAdapter):
                 wire._remember(self.sock)
                 wire.is_connected = True
 
+            def send(self, data: Any) -> None:
+                if self.sock is not None:
+                    self.sock.settimeout(wire.left())
+                super().send(data)
+
+            def response_class(self, sock: Any, **kwargs: Any) -> HTTPResponse:
+                return HTTPResponse(_Limited(sock, wire), **kwargs)  # type: ignore[arg-type]  # a makefile is all it asks for
+
         self.is_connected = False
         pool.ConnectionCls = Watched
         return pool
 
     def _remember(self, sock: Any) -> Any:
         self._sockets.append(sock)
+        sock.settimeout(self.left())  # for the handshake of TLS
         if self._is_cut:  # the deadline passed while it was connecting
             self.cut()
         return sock
+
+    def left(self) -> float:
+        """Returns the seconds that are left; `TimeoutError` if there are none."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return left
 
     def cut(self) -> None:
         """Shuts every socket down, which ends each read from one at once."""
@@ -158,13 +183,44 @@ class _Wire(HTTPAdapter):
             shut(sock)
 
 
+class _Limited:
+    """A socket as `http.client` reads from it: each read has no more than the time that is left."""
+
+    def __init__(self, sock: Any, wire: _Wire) -> None:
+        self._sock = sock
+        self._wire = wire
+
+    def makefile(self, mode: str) -> Any:
+        """Opens the socket for reading."""
+        if not isinstance(self._sock, socket.socket):  # one of another library
+            return self._sock.makefile(mode)
+        return io.BufferedReader(_Reads(self._sock, self._wire))
+
+
+class _Reads(io.RawIOBase):
+    def __init__(self, sock: socket.socket, wire: _Wire) -> None:
+        self._sock = sock
+        self._wire = wire
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._wire.left())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 def _send(
     wire: _Wire,
     url: str,
     form: Mapping[str, str] | None,
     headers: Mapping[str, str],
     transport: Transport,
-    timeout: float,
 ) -> Answer:
     past_proxies = is_local_http(url)
     with Session() as http:
@@ -179,7 +235,7 @@ def _send(
             auth=ignore_netrc,
             allow_redirects=False,
             stream=True,
-            timeout=timeout,
+            timeout=wire.left(),
             verify=transport.verify,
             cert=transport.cert,
             proxies={} if past_proxies else dict(transport.proxies or {}),

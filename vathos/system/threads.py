@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -118,11 +119,12 @@ def settle(
             future.set_exception(error)
 
 
-def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
+def within(seconds: float, work: Callable[[], T], *, name: str, here: bool = True) -> Future[T]:
     """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
 
     An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
-    Late work is not stopped. If no thread can be started, it runs here, without this deadline.
+    Late work is not stopped. If no thread can be started, it runs here and keeps its own time, or
+    with `here=False` counts as late.
     """
     finished: Future[T] = Future()
     context = contextvars.copy_context()
@@ -134,6 +136,8 @@ def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
             settle(finished, error=error)
 
     if not started(run, name):
+        if not here:
+            raise TimeoutError
         run()
     (cancellation.get() or Cancellation()).wait(finished, seconds)
     return finished
@@ -141,6 +145,8 @@ def within(seconds: float, work: Callable[[], T], *, name: str) -> Future[T]:
 
 def started(work: Callable[[], object], name: str) -> bool:
     """Starts a daemon thread, which never delays interpreter exit, if there is one to be had."""
+    if sys.is_finalizing():  # Python 3.11 starts it, and lets it do nothing
+        return False
     thread = threading.Thread(target=work, name=name, daemon=True)
     # An exception thrown into the present thread (PyThreadState_SetAsyncExc) can end the new one
     # before it begins, and start() would wait for it for ever.
