@@ -66,15 +66,12 @@ class TokenRequestError(VathosError, requests.ConnectionError):
     Args:
         message: What happened, and what to do.
         endpoint: URL of the token endpoint.
-        sent: Whether the token request may have reached the server, so that it may have acted.
-        retryable: Whether another attempt may work a moment later.
-
-    Attributes:
-        endpoint: URL of the token endpoint.
         sent: `False` if the server certainly saw nothing (name not resolved, connection refused,
             TLS not agreed), `True` if it may have acted.
         retryable: `False` if only a person can help: the certificate is not trusted, or the proxy
             wants a login.
+
+    All but the message are attributes too.
     """
 
     def __init__(
@@ -102,13 +99,7 @@ class TokenResponseError(VathosError):
         error_uri: A page about the error, or `None`.
         retry_after: The `Retry-After` header as received, or `None`.
 
-    Attributes:
-        endpoint: URL of the token endpoint.
-        status: HTTP status of the answer.
-        error: Error code of RFC 6749 §5.2, such as `invalid_grant`, or `None`.
-        error_description: The server's own words, cut to 200 characters, or `None`.
-        error_uri: A page about the error, or `None`.
-        retry_after: The `Retry-After` header as received, or `None`.
+    All but the message are attributes too.
     """
 
     def __init__(

@@ -121,10 +121,7 @@ class Token:
             MalformedTokenError: If there is no usable access token, or its type is not Bearer.
         """
         token = cls.from_response(values, at)
-        expires_at, expires_in = (
-            _number(values.get("expires_at")),
-            _number(values.get("expires_in")),
-        )
+        expires_at, expires_in = (_number(values.get(f"expires_{end}")) for end in ("at", "in"))
         if expires_at is not None:
             # Its age is not known; its lifetime is taken to start now.
             return replace(token, expires_at=expires_at)
@@ -222,11 +219,8 @@ class Token:
         Returns:
             This token with the other one's refresh token.
         """
-        return replace(
-            self,
-            refresh_token=other.refresh_token,
-            refresh_expires_at=other.refresh_expires_at,
-        )
+        refresh_token, ends = other.refresh_token, other.refresh_expires_at
+        return replace(self, refresh_token=refresh_token, refresh_expires_at=ends)
 
     def keeping_refresh_token_of(self, older: Token) -> Token:
         """Keeps the refresh token if a refresh was answered without a new one (RFC 6749 §6).
@@ -238,17 +232,6 @@ class Token:
             This token, or one with the older refresh token.
         """
         return self if self.refresh_token is not None else self.with_refresh_token_of(older)
-
-    def learned(self, renewal_seconds: float) -> Token:
-        """Notes how long renewals take, for whoever renews this token.
-
-        Args:
-            renewal_seconds: Seconds.
-
-        Returns:
-            The token with that.
-        """
-        return replace(self, renewal_seconds=renewal_seconds)
 
     def without_refresh_token(self) -> Token:
         """Removes a refresh token that may have been used.

@@ -54,9 +54,9 @@ def _as_in_a_new_process() -> Iterator[None]:
     """Forgets what a command leaves in its process: open stores, handlers, issuers."""
     log = logging.getLogger("vathos")
     handlers, level = list(log.handlers), log.level
-    urls._opened._stores.clear()
+    urls._opened.clear()
     discovery._known.clear()
     yield
     log.handlers[:], log.level = handlers, level
-    urls._opened._stores.clear()
+    urls._opened.clear()
     discovery._known.clear()

@@ -103,7 +103,7 @@ def test_missing_extra_names_what_to_install(
     url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store whose package is missing says how to get it."""
-    monkeypatch.setattr("vathos.stores.urls._opened._stores", {})
+    monkeypatch.setattr("vathos.stores.urls._opened", {})
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigurationError, match=re.escape(install_line(extra))):
         open_store(url.format("1"))

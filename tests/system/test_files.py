@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vathos.errors import InsecureFileError
+from vathos.errors import ConfigurationError, InsecureFileError
 from vathos.system import files
 from vathos.system.files import (
     memory_folder,
@@ -61,10 +61,12 @@ def test_state_folder_of_odd_environments(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("XDG_STATE_HOME", relative)
         assert state_folder("file") == Path("/h/.local/state/vathos")
     monkeypatch.setenv("HOME", "")
-    assert not state_folder("file").is_absolute()
+    with pytest.raises(ConfigurationError, match="no home folder"):
+        state_folder("file")
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    assert not state_folder("file").is_absolute()
+    with pytest.raises(ConfigurationError, match="no home folder"):
+        state_folder("file")
 
 
 def test_memory_folder_is_the_runtime_folder_or_shared_memory() -> None:

@@ -105,7 +105,7 @@ def _put(options: argparse.Namespace, text: str) -> None:
     if options.write is None:
         sys.stdout.write(text)
         return
-    from vathos.system.files import output  # noqa: PLC0415 - only with --write
+    from vathos.commands.output_file import output  # noqa: PLC0415 - only with --write
 
     with output(options.write, private=True) as target:
         target.write(text.encode())

@@ -31,7 +31,6 @@ __all__ = ["DiscoveredEndpoint", "Metadata", "discover", "forget"]
 
 _OLD_AFTER = 86400.0
 
-
 # By issuer; a value is replaced as a whole.
 _known: dict[str, Metadata] = {}
 
@@ -182,18 +181,18 @@ def _endpoint(issuer: str, url: str, document: dict[str, Any], name: str) -> str
     return value
 
 
-def _cache_file(issuer: str) -> Path | None:
+def _cache_file(issuer: str) -> Path:
     folder = user_folder("cache", os.environ)
+    if folder is None:
+        raise FileNotFoundError("this user has no home")
     name = hashlib.blake2b(issuer.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return folder and folder / "issuers" / f"{name}.json"
+    return folder / "issuers" / f"{name}.json"
 
 
 def _cached(issuer: str) -> Metadata | None:
     """Reads the cache, which is checked as the server's answer is."""
-    path = _cache_file(issuer)
-    if path is None:
-        return None
     try:
+        path = _cache_file(issuer)
         document = json.loads(path.read_bytes())
         metadata = _checked(issuer, str(path), document)
         return metadata._replace(read_at=float(document["read_at"]))
@@ -203,8 +202,6 @@ def _cached(issuer: str) -> Metadata | None:
 
 def _cache(issuer: str, metadata: Metadata) -> None:
     path = _cache_file(issuer)
-    if path is None:
-        return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     document = {
         "issuer": issuer,

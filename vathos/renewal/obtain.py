@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vathos.errors import (
@@ -25,7 +26,7 @@ from vathos.renewal.retry import answer_is_lost, retry_in
 from vathos.system.logs import logger
 from vathos.tokens import Token
 
-__all__ = ["Attempt", "Obtained"]
+__all__ = ["Attempt", "Obtained", "Order"]
 
 log = logger("renewal")
 
@@ -37,81 +38,62 @@ _LEEWAY = 1.25
 
 
 class Obtained(NamedTuple):
-    """A token, and how it was obtained.
-
-    Attributes:
-        token: The token.
-        grant_type: The grant type (RFC 6749); empty if somebody else obtained it meanwhile.
-        replaces: The token in the store that it takes the place of, or `None`.
-    """
+    """A token, and how it was obtained."""
 
     token: Token
-    grant_type: str
-    replaces: Token | None = None
+    grant_type: str  # RFC 6749; empty if somebody else obtained it meanwhile
+    replaces: Token | None = None  # the one in the store
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a renewal is for, and what happened in it."""
+
+    rejected: Token | None  # that the API refused: the result is another one
+    ahead: bool  # the old token still works, so that only a fresh one is a success
+    deadline: float  # when to give up, on the clock of `time.monotonic`
+    happened: list[Event] = field(default_factory=list)  # told when no lock is held any more
+
+
+@dataclass(slots=True)
 class Attempt:
-    """Obtains one token: by the refresh grant where one may work, else by the original grant.
+    """Obtains one token: by the refresh grant where one may work, else by the original grant."""
 
-    Args:
-        grant: The original grant, its secrets read.
-        identity: Whose token; computed from the same secrets.
-        endpoint: The token endpoint.
-        cache: Holds the refresh token.
-        deadline: When to give up, on the clock of `time.monotonic`.
-        events: Counts the token requests.
-        happened: Collects events; they are told when no lock is held any more.
-    """
+    grant: Grant  # the original one, its secrets read
+    identity: Identity  # computed from the same secrets
+    endpoint: TokenEndpoint
+    cache: TokenCache  # holds the refresh token
+    order: Order
+    events: Events  # counts the token requests
+    usual: float = 0.0  # seconds that a renewal took lately
 
-    def __init__(
-        self,
-        grant: Grant,
-        identity: Identity,
-        endpoint: TokenEndpoint,
-        cache: TokenCache,
-        *,
-        deadline: float,
-        events: Events,
-        happened: list[Event],
-    ) -> None:
-        self._grant = grant
-        self._identity = identity
-        self._endpoint = endpoint
-        self._cache = cache
-        self._deadline = deadline
-        self._events = events
-        self._happened = happened
-        self._usual = 0.0  # seconds that a renewal took lately
-
-    def obtain(self, older: Token | None, rejected: Token | None, *, ahead: bool) -> Obtained:
+    def obtain(self, older: Token | None) -> Obtained:
         """Obtains a token in place of `older`, the one in the store."""
-        process.lockout.check(self._identity, self._endpoint.clock())
-        self._usual = older.renewal_seconds if older is not None else 0.0
-        if older is not None and older.refresh_token and older.may_refresh(self._endpoint.clock()):
-            obtained = self._refresh(older, older.refresh_token, rejected, ahead=ahead)
+        process.lockout.check(self.identity, self.endpoint.clock())
+        self.usual = older.renewal_seconds if older is not None else 0.0
+        if older is not None and older.refresh_token and older.may_refresh(self.endpoint.clock()):
+            obtained = self._refresh(older, older.refresh_token)
             if obtained is not None:
                 return obtained
             older = older.without_refresh_token()
         try:
-            token = self._request(self._grant)
+            token = self._request(self.grant)
         except TokenResponseError as error:
             if error.refused:
                 self._lock_out(error)
             raise
-        process.lockout.forget(self._identity)
-        return Obtained(token, self._grant.grant_type, older)
+        process.lockout.forget(self.identity)
+        return Obtained(token, self.grant.grant_type, older)
 
-    def _refresh(
-        self, older: Token, refresh_token: str, rejected: Token | None, *, ahead: bool
-    ) -> Obtained | None:
+    def _refresh(self, older: Token, refresh_token: str) -> Obtained | None:
         """Presents the refresh token; `None` if the original grant must do."""
-        cache, identity = self._cache, self._identity
+        cache, identity, order = self.cache, self.identity, self.order
         # Taken before it is sent, as this process may die at any moment: presented a second time it
         # would look stolen, and the server would end the whole session (RFC 9700 §4.14).
         if not cache.take_refresh_token(identity, older):
-            theirs = cache.look(identity, rejected, fresh=ahead)
+            theirs = cache.look(identity, order.rejected, fresh=order.ahead)
             return Obtained(theirs, "") if theirs else None
-        grant = RefreshGrant(original=self._grant, refresh_token=refresh_token)
+        grant = RefreshGrant(original=self.grant, refresh_token=refresh_token)
         try:
             token = self._request(grant).keeping_refresh_token_of(older)
             return Obtained(token, grant.grant_type, older.without_refresh_token())
@@ -126,7 +108,7 @@ class Attempt:
                 cache.give_back_refresh_token(identity, older)
                 raise
             # On a refusal somebody else may have rotated it: then theirs is the token to use.
-            if refused and (theirs := cache.look(identity, rejected, fresh=ahead)):
+            if refused and (theirs := cache.look(identity, order.rejected, fresh=order.ahead)):
                 return Obtained(theirs, "")
             # Refused, or perhaps rotated with the answer lost: it stays out of the store.
             log.info("refresh brought no token, using the original grant: %s", error)
@@ -138,11 +120,11 @@ class Attempt:
         while True:
             try:
                 with self._turn(grant):
-                    self._events.count("token_requests")
-                    return self._endpoint.request(grant, self._request_timeout())
+                    self.events.count("token_requests")
+                    return self.endpoint.request(grant, self._request_timeout())
             except (TokenRequestError, TokenResponseError) as error:
-                pause = retry_in(error, grant.grant_type, attempt, self._endpoint.clock().wall)
-                if pause is None or time.monotonic() + pause >= self._deadline:
+                pause = retry_in(error, grant.grant_type, attempt, self.endpoint.clock().wall)
+                if pause is None or time.monotonic() + pause >= self.order.deadline:
                     raise
                 log.debug("token request failed, again in %.2f s: %s", pause, error)
                 time.sleep(pause)
@@ -153,23 +135,23 @@ class Attempt:
         """Waits until a password may be presented; other grants need not wait."""
         with ExitStack() as stack:
             if isinstance(grant, PasswordGrant):
-                left = max(self._deadline - time.monotonic(), 0.0)
+                left = max(self.order.deadline - time.monotonic(), 0.0)
                 try:
-                    stack.enter_context(process.lockout.turn(self._identity, left))
+                    stack.enter_context(process.lockout.turn(self.identity, left))
                 except TimeoutError:
                     raise RenewalTimeout(
                         "password attempts for one person are made one by one, "
                         f"{Lockout.SPACING:g} s apart, and there was no time left for this one",
-                        endpoint=self._endpoint.url,
+                        endpoint=self.endpoint.url,
                     ) from None
             yield
 
     def _request_timeout(self) -> float:
         # A deadline that has passed leaves one short attempt, which then says what is wrong.
-        left = max(self._deadline - time.monotonic(), 0.01)
-        return min(left, max(left / 2, _SHORTEST_ATTEMPT, _LEEWAY * self._usual))
+        left = max(self.order.deadline - time.monotonic(), 0.01)
+        return min(left, max(left / 2, _SHORTEST_ATTEMPT, _LEEWAY * self.usual))
 
     def _lock_out(self, error: TokenResponseError) -> None:
-        pause = process.lockout.remember(self._identity, error, self._endpoint.clock())
+        pause = process.lockout.remember(self.identity, error, self.endpoint.clock())
         log.error("credentials refused, not presented again for %.0f s: %s", pause, error)
-        self._happened.append(CredentialsRefused(self._identity.name, copy.copy(error), pause))
+        self.order.happened.append(CredentialsRefused(self.identity.name, copy.copy(error), pause))

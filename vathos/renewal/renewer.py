@@ -6,15 +6,15 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from vathos.errors import RenewalTimeout, TokenRequestError, VathosError
-from vathos.events import Event, Events, RenewalFailed, Renewed
+from vathos.events import Events, RenewalFailed, Renewed
 from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.identity import Credentials, Identity
 from vathos.renewal.cache import TokenCache, is_same_access_token
-from vathos.renewal.obtain import Attempt, Obtained
+from vathos.renewal.obtain import Attempt, Obtained, Order
 from vathos.renewal.process import process
 from vathos.renewal.retry import retry_after
 from vathos.system.locks import ReentryError, SingleFlight
@@ -35,34 +35,11 @@ _DECAY = 0.75
 """What is left of the memory of a slow renewal after each quicker one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What a renewal is for, and what happened in it.
-
-    Attributes:
-        rejected: A token that the API refused: the result is another one.
-        ahead: Whether the old token still works, so that only a fresh one is a success.
-        deadline: When to give up, on the clock of `time.monotonic`.
-        happened: Events, told when no lock is held any more.
-    """
-
-    rejected: Token | None
-    ahead: bool
-    deadline: float
-    happened: list[Event] = field(default_factory=list)
-
-
 class Renewer:
     """Renews the token of one identity in one place for all who wait.
 
-    Args:
-        credentials: Who asks.
-        endpoint: The token endpoint.
-        cache: Where the token is.
-        sharing: What tells apart who may share a renewal: the store.
-        events: Told of renewals and failures.
-        on_renewed: Called with each token obtained here, without any lock held; what it raises is
-            logged.
+    Who has the same `sharing`, the store, may share a renewal. `on_renewed` is called with each
+    token obtained here, without any lock held; what it raises is logged.
     """
 
     def __init__(
@@ -95,7 +72,7 @@ class Renewer:
         started = time.monotonic()
         leave = started + min(wait, budget)
         while True:
-            obtained, led = self._lead_or_wait(_Order(rejected, ahead, started + budget), leave)
+            obtained, led = self._lead_or_wait(Order(rejected, ahead, started + budget), leave)
             # Also whoever only waited: each source has a cache of its own.
             self._cache.at_hand = obtained.token
             if led or not is_same_access_token(obtained.token, rejected):
@@ -110,7 +87,7 @@ class Renewer:
             left = max(left, process.failures.left(credentials.identity.key, at))
         return left
 
-    def _lead_or_wait(self, order: _Order, leave: float) -> tuple[Obtained, bool]:
+    def _lead_or_wait(self, order: Order, leave: float) -> tuple[Obtained, bool]:
         timeout = max(leave - time.monotonic(), 0.0)
         # Whoever waits to the end of the renewal hears from itself what went wrong.
         grace = _GRACE if leave >= order.deadline else 0.0
@@ -148,7 +125,7 @@ class Renewer:
                 retryable=False,
             ) from None
 
-    def _renew(self, order: _Order) -> Obtained:
+    def _renew(self, order: Order) -> Obtained:
         try:
             grant, identity = self._credentials.read()
         except VathosError:
@@ -185,23 +162,15 @@ class Renewer:
         return Obtained(token, "")
 
     def _obtain(
-        self, grant: Grant, identity: Identity, older: Token | None, order: _Order
+        self, grant: Grant, identity: Identity, older: Token | None, order: Order
     ) -> Obtained:
         """Makes one attempt, and learns from it: how long it took, or when the next may be."""
         clock = self._endpoint.clock
         started = clock().boot
-        attempt = Attempt(
-            grant,
-            identity,
-            self._endpoint,
-            self._cache,
-            deadline=order.deadline,
-            events=self._events,
-            happened=order.happened,
-        )
+        attempt = Attempt(grant, identity, self._endpoint, self._cache, order, self._events)
         try:
             # Not the token at hand: its refresh token may be in other hands as well.
-            obtained = attempt.obtain(older, order.rejected, ahead=order.ahead)
+            obtained = attempt.obtain(older)
         except VathosError as error:
             pause = self._back_off(identity, error)
             happened = RenewalFailed(identity.name, copy.copy(error), order.ahead, pause)
@@ -211,7 +180,7 @@ class Renewer:
         process.failures.reset(self._unreadable)
         before = older.renewal_seconds * _DECAY if older is not None else 0.0
         seconds = max(clock().boot - started, before)
-        return obtained._replace(token=obtained.token.learned(seconds))
+        return obtained._replace(token=replace(obtained.token, renewal_seconds=seconds))
 
     def _back_off(self, identity: Identity, error: VathosError) -> float:
         """Starts the next backoff, at least what the server asked for; returns its seconds."""

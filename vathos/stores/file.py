@@ -13,12 +13,12 @@ from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
 from vathos.stores.entry_names import EntryNames
 from vathos.stores.folder import PrivateFolder
-from vathos.system import files
 from vathos.system.bounded import Bounded
+from vathos.system.files import expanded, state_folder
 from vathos.system.late_errors import configuration_error
 from vathos.tokens import Token
 
-__all__ = ["FileStore", "state_folder"]
+__all__ = ["FileStore"]
 
 _LONGEST_ENTRY = 1024 * 1024
 _LONGEST_SWAP = 2.0
@@ -51,9 +51,11 @@ class FileStore:
     entries of a rotated secret. It needs the packages of the extra `file`.
 
     Args:
-        folder: An absolute path; by default that of `state_folder`.
+        folder: An absolute path; by default that for state of this user: on Linux
+            `~/.local/state/vathos`.
 
     Attributes:
+        folder: The folder with the entries.
         remembers_names: Whether the names of entries are kept in a folder in memory of this user,
             so that other processes find their entries without the slow hash.
 
@@ -64,13 +66,13 @@ class FileStore:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        path = state_folder("file") if folder is None else files.expanded(folder)
+        path = state_folder("file") if folder is None else expanded(folder)
         if not path.is_absolute():
             configuration_error(f"the folder of the file store, {path}, is not absolute")
         self.remembers_names = True
         self._names = EntryNames()
-        self._folder = PrivateFolder(path)
-        self._folder.close_to_others(f"{_OURS}|{_TEMPORARY}|{KEYRING_LOCKS}")
+        self.folder = PrivateFolder(path)
+        self.folder.close_to_others(f"{_OURS}|{_TEMPORARY}|{KEYRING_LOCKS}")
 
     @classmethod
     def at(cls, url: str) -> FileStore:
@@ -93,11 +95,6 @@ class FileStore:
                 configuration_error(f"the store {url!r} is on another host; write file:/path")
             path = unquote(parts.path)
         return cls(path or None)
-
-    @property
-    def folder(self) -> PrivateFolder:
-        """The folder with the entries."""
-        return self._folder
 
     def load(self, identity: Identity) -> Token | None:
         """Returns the token last saved, or `None`; junk in the file is `None` too."""
@@ -129,9 +126,9 @@ class FileStore:
     def delete(self, identity: Identity) -> None:
         """Removes the file, if there is one."""
         name = self._names.name_of(identity)
-        if f"{name}.json" in self._folder.ages():
+        if f"{name}.json" in self.folder.ages():
             with self._writing(name):
-                self._folder.remove(f"{name}.json")
+                self.folder.remove(f"{name}.json")
         self._names.forget(identity)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
@@ -140,7 +137,7 @@ class FileStore:
         The system frees the lock when its holder dies. Entering it raises `TimeoutError` if another
         process holds it longer than `timeout` seconds.
         """
-        return self._folder.lock(f"{self._names.name_of(identity)}.lock", timeout)
+        return self.folder.lock(f"{self._names.name_of(identity)}.lock", timeout)
 
     def _remember(self, identity: Identity) -> None:
         if self.remembers_names:
@@ -148,27 +145,27 @@ class FileStore:
 
     def _writing(self, name: str) -> AbstractContextManager[None]:
         # Not the lock of renewals: that one is held for seconds, and may be lost by waiting.
-        return self._folder.lock(f"{name}.write", _LONGEST_SWAP)
+        return self.folder.lock(f"{name}.write", _LONGEST_SWAP)
 
     def _read(self, file: str) -> Token | None:
-        content = self._folder.read(file, _LONGEST_ENTRY)
+        content = self.folder.read(file, _LONGEST_ENTRY)
         return None if content is None else decode(content)
 
     def _write(self, name: str, token: Token) -> None:
-        self._folder.write(f"{name}.json", encode(token).encode("ascii"))
+        self.folder.write(f"{name}.json", encode(token).encode("ascii"))
 
     def _sweep(self, kept: str) -> None:
         """Removes stray temporary files, forgotten entries and those of a rotated secret."""
         at = time.monotonic()
-        if at - _swept.get(self._folder.path, -_SWEEP_AFTER) < _SWEEP_AFTER:
+        if at - _swept.get(self.folder.path, -_SWEEP_AFTER) < _SWEEP_AFTER:
             return
-        _swept[self._folder.path] = at
+        _swept[self.folder.path] = at
         # Late: reading a token needs neither.
         from vathos.errors import StoreError  # noqa: PLC0415
         from vathos.system.logs import logger  # noqa: PLC0415
 
         with contextlib.suppress(StoreError, TimeoutError):
-            ages = self._folder.ages()
+            ages = self.folder.ages()
             for file, age in ages.items():
                 if not file.startswith(f"{kept}.") and self._is_left_behind(file, age, ages):
                     logger("stores").debug("removing %s, which was left behind", file)
@@ -192,17 +189,17 @@ class FileStore:
 
     def _remove(self, file: str) -> None:
         if file.endswith((".json", ".tmp")):
-            self._folder.remove(file)
+            self.folder.remove(file)
         else:
             # Only under the lock: who waits for it sees that the file has lost its name.
-            with self._folder.lock(file, 0.0):
-                self._folder.remove(file)
+            with self.folder.lock(file, 0.0):
+                self.folder.remove(file)
 
     def __repr__(self) -> str:
-        return f"FileStore({str(self._folder.path)!r})"
+        return f"FileStore({str(self.folder.path)!r})"
 
     def __reduce__(self) -> tuple[type[FileStore], tuple[str]]:
-        return FileStore, (str(self._folder.path),)
+        return FileStore, (str(self.folder.path),)
 
 
 _swept: Bounded[Path, float] = Bounded()
@@ -216,24 +213,3 @@ def _is_followed(file: str, public: str, ages: dict[str, float]) -> bool:
         for other, age in ages.items()
         if other != file
     )
-
-
-def state_folder(extra: str) -> Path:
-    """Finds the folder for state of this user.
-
-    Args:
-        extra: Which store asks.
-
-    Returns:
-        `~/.local/state/vathos` on Linux, and what corresponds to it elsewhere.
-
-    Raises:
-        ConfigurationError: If this user has none.
-    """
-    path = files.state_folder(extra)
-    if not path.is_absolute():
-        configuration_error(
-            "this user has no home folder: set VATHOS_TOKEN_STORE=file:/path, or pass "
-            "FileStore('/path')"
-        )
-    return path

@@ -9,10 +9,11 @@ from typing import Any
 from vathos.errors import ConfigurationError, StoreError
 from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
-from vathos.stores.file import KEYRING_LOCKS, state_folder
+from vathos.stores.file import KEYRING_LOCKS
 from vathos.stores.folder import PrivateFolder
 from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
+from vathos.system.files import state_folder
 from vathos.tokens import Token
 
 __all__ = ["USELESS", "KeyringStore"]

@@ -39,7 +39,10 @@ def open_store(store: TokenStore | str | None) -> TokenStore:
     if store is None:
         return process_store()
     if isinstance(store, str):
-        return _opened.store_at(store)
+        with _guard.lock:
+            if store not in _opened:
+                _opened[store] = _open(store)
+            return _opened[store]
     if isinstance(store, TokenStore):
         return store
     raise ConfigurationError(
@@ -48,60 +51,30 @@ def open_store(store: TokenStore | str | None) -> TokenStore:
     )
 
 
-class _Opened:
-    """The stores that were opened by a URL, so that all who name one share it, and its renewals."""
-
-    def __init__(self) -> None:
-        self._stores: dict[str, TokenStore] = {}
-        self._guard = ForkSafeLock()  # guards _stores
-
-    def store_at(self, url: str) -> TokenStore:
-        """Returns the store of a URL."""
-        with self._guard.lock:
-            if url not in self._stores:
-                self._stores[url] = _open(url)
-            return self._stores[url]
-
-
-_opened = _Opened()
-
-
 def _open(url: str) -> TokenStore:
-    scheme = url.partition(":")[0].lower() if ":" in url else ""
-    if scheme not in _SCHEMES:
+    scheme, colon, rest = url.partition(":")
+    if not colon or scheme.lower() not in _SCHEMES:
+        # Left out is what may be a password: an unknown URL may have one before the @.
+        shown = scheme[:20] + (":…" if colon else "")
         raise ConfigurationError(
             "store must be a TokenStore such as MemoryStore(), or a URL (also in "
             "VATHOS_TOKEN_STORE): memory:, file:, file:/path, keyring: or redis://host:port/db; "
-            f"{_shown(url)!r} is neither"
+            f"{shown!r} is neither"
         )
-    return _SCHEMES[scheme](url)
-
-
-def _memory(url: str) -> TokenStore:
-    _require_bare(url)
-    return process_store()
-
-
-def _keyring(url: str) -> TokenStore:
-    _require_bare(url)
-    return KeyringStore()
-
-
-def _require_bare(url: str) -> None:
-    scheme, _, rest = url.partition(":")
-    if rest:
+    if rest and scheme.lower() in {"memory", "keyring"}:
         raise ConfigurationError(f"the store {scheme}: takes nothing after the colon")
-
-
-def _shown(url: str) -> str:
-    """Leaves out what may be a password: an unknown URL may have one before the @."""
-    return url.partition(":")[0][:20] + ":…" if ":" in url else url[:20]
+    return _SCHEMES[scheme.lower()](url)
 
 
 _SCHEMES: dict[str, Callable[[str], TokenStore]] = {
-    "memory": _memory,
+    "memory": lambda _: process_store(),
     "file": FileStore.at,
-    "keyring": _keyring,
+    "keyring": lambda _: KeyringStore(),
     "redis": RedisStore,
     "rediss": RedisStore,
 }
+
+_opened: dict[str, TokenStore] = {}
+"""The stores that were opened by a URL, so that all who name one share it, and its renewals."""
+
+_guard = ForkSafeLock()  # guards _opened

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vathos.system.extras import require, required
-from vathos.system.late_errors import insecure_file
+from vathos.system.late_errors import configuration_error, insecure_file
 
 __all__ = [
     "SAFE",
     "expanded",
     "memory_folder",
-    "output",
     "read_ordinary",
     "refuse_exposed",
     "replacing",
@@ -65,16 +64,20 @@ def expanded(path: Path | str) -> Path:
 
 
 def state_folder(extra: str) -> Path:
-    """Returns the user's folder for state; not absolute for a user without a home.
-
-    `extra` is what brings `platformdirs`, which knows the place.
-    """
+    """Returns the user's folder for state; `extra` brings `platformdirs`, which knows the place."""
     if sys.platform == "linux":
         require("platformdirs", extra)
         # What it would say, without the time its import takes.
         folder = os.environ.get("XDG_STATE_HOME", "")
-        return Path(folder if os.path.isabs(folder) else expanded("~/.local/state"), "vathos")
-    return Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
+        path = Path(folder if os.path.isabs(folder) else expanded("~/.local/state"), "vathos")
+    else:
+        path = Path(required("platformdirs", extra).user_state_path("vathos", appauthor=False))
+    if not path.is_absolute():
+        configuration_error(
+            "this user has no home folder: set VATHOS_TOKEN_STORE=file:/path, or pass "
+            "FileStore('/path')"
+        )
+    return path
 
 
 def memory_folder(environ: Mapping[str, str]) -> Path | None:
@@ -182,49 +185,3 @@ def write_private(path: Path, text: str) -> None:
     """Writes a file of mode 0600 in one step, or leaves the old one as it is."""
     with replacing(path) as target:
         target.write(text.encode())
-
-
-# --- output -------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def output(path: Path | str, *, private: bool) -> Iterator[BinaryIO]:
-    """Opens a file that a person has named; an ordinary one is replaced once it is complete.
-
-    A device, a pipe or `/dev/fd/3` cannot be replaced, so it is written to. A file that is not
-    `private` keeps its mode and its links.
-    """
-    descriptor = _descriptor(path)
-    if descriptor is not None:
-        if not os.get_inheritable(descriptor):  # not the caller's, but one of this process
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        with open(os.dup(descriptor), "wb") as target:
-            yield target
-    elif os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as target:
-            yield target
-    elif private:
-        with replacing(path) as target:
-            yield target
-    else:
-        path = Path(os.path.realpath(path))
-        with replacing(path, mode=0o666) as target:
-            if path.exists() and os.chmod in os.supports_fd:
-                os.chmod(target.fileno(), stat.S_IMODE(path.stat().st_mode))
-            yield target
-
-
-def _descriptor(path: Path | str) -> int | None:
-    """Returns the number of the open file that a path such as `/dev/stdout` stands for."""
-    numbered = os.path.realpath("/dev/fd")
-    path = os.path.abspath(path)
-    for _ in range(40):  # as many links as Linux follows
-        folder, name = os.path.split(path)
-        folder = os.path.realpath(folder)
-        path = os.path.join(folder, name)
-        if folder == numbered and name.isdecimal():
-            return int(name)
-        if not os.path.islink(path):
-            return None
-        path = os.path.join(folder, os.readlink(path))
-    return None

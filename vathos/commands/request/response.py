@@ -12,11 +12,11 @@ from urllib.parse import urljoin
 
 import requests
 
+from vathos.commands.output_file import output
 from vathos.commands.request.call import Caller, refusal
 from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
 from vathos.oauth.urls import Origin, receiver_of
-from vathos.system.files import output
 
 __all__ = ["Pages", "Receiver", "head_of", "length_of", "opened", "pieces_of"]
 
