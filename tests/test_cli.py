@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import runpy
+import shlex
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -55,13 +57,76 @@ def test_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None
     """Each command explains itself in the words of its module."""
     assert main([name, "--help"]) == Exit.DONE
     first = str(import_module(COMMANDS[name].module).__doc__).splitlines()[0]
-    assert first in capsys.readouterr().out
+    assert first in " ".join(capsys.readouterr().out.split())
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` prints name and version."""
     assert main(["--version"]) == Exit.DONE
     assert capsys.readouterr().out == f"vathos {vathos.__version__}\n"
+
+
+@pytest.mark.parametrize("typed", ["-V", "version"])
+def test_version_by_other_names(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-V` and the word `version` print the version too."""
+    assert main([typed]) == Exit.DONE
+    assert capsys.readouterr().out == f"vathos {vathos.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "same"), [(["help"], ["--help"]), (["help", "token"], ["token", "--help"])]
+)
+def test_help_is_a_word_too(
+    typed: list[str], same: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`vathos help COMMAND` is `vathos COMMAND --help`."""
+    assert main(same) == Exit.DONE
+    wanted = capsys.readouterr().out
+    assert main(typed) == Exit.DONE
+    assert capsys.readouterr().out == wanted
+
+
+@pytest.mark.parametrize("name", ["hlep", "verson"])
+def test_help_and_version_are_suggested(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The words that are no commands are suggested like those that are."""
+    assert main([name]) == Exit.USAGE
+    assert "did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 140])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_is_as_wide_as_the_terminal(
+    name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line of a text is longer than the terminal, no word is cut, and paragraphs fill it."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["help", name] if name else ["help"]) == Exit.DONE
+    text, _, examples = capsys.readouterr().out.partition("examples:")
+    body = text.split("\n\n", 1)[1]  # argparse breaks the usage
+    # A name of an option, or the choices of one, cannot be broken.
+    long = [line for line in body.splitlines() if len(line) > width and " " in line.strip()]
+    assert long == []
+    assert all("vathos" in line for line in examples.splitlines() if line)
+    if name:
+        doc = " ".join(str(import_module(COMMANDS[name].module).__doc__).split())
+        assert doc in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_examples_that_can_be_typed(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each help ends with examples, whose options and arguments the command takes."""
+    assert main([name, "--help"]) == Exit.DONE
+    _, _, examples = capsys.readouterr().out.partition("\nexamples:\n")
+    found = re.findall(r"(?m)\bvathos (?:help )?([^|>)\n]*)", examples)
+    assert found
+    for line in found:
+        typed, *arguments = shlex.split(line.split(" || ")[0].removesuffix('"'))
+        assert typed == name
+        parser = cli.Parser(prog="vathos")
+        import_module(COMMANDS[name].module).add_arguments(parser)
+        parser.parse(arguments)
 
 
 def test_arguments_of_the_process_are_the_default(
@@ -115,6 +180,76 @@ def test_what_follows_an_unknown_option_is_not_repeated(
     assert out == ""
     assert said in err
     assert "hunter2" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["token", "--clientid", "x"], "unknown option --clientid (did you mean '--client-id'?)"),
+        (["token", "--profil=x"], "unknown option --profil (did you mean '--profile'?)"),
+        (["--profil", "x", "token"], "vathos: unknown option --profil (did you mean '--profile'?)"),
+        (["status", "--jsn"], "(did you mean '--json'?)"),
+    ],
+)
+def test_misspelt_option_is_suggested(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option that nearly exists is named together with the one that does."""
+    assert main(arguments) == Exit.USAGE
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "moved"),
+    [
+        (["--profile", "ada", "token"], ["--profile", "ada"]),
+        (["--profile=ada", "token", "--offline"], ["--profile=ada", "--offline"]),
+        (["-v", "token"], ["-v"]),
+        (["-vv", "--client-id", "x", "token"], ["-vv", "--client-id", "x"]),
+        (["--prompt", "token"], ["--prompt"]),
+    ],
+)
+def test_settings_may_stand_before_the_command(
+    arguments: list[str], moved: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings and `-v` before the command are read as if they stood behind it."""
+    seen: list[Sequence[str]] = []
+    monkeypatch.setattr(cli.Parser, "parse", lambda _, given: seen.append(given))
+    monkeypatch.setattr("vathos.commands.token.run", lambda _: Exit.DONE)
+    assert main(arguments) == Exit.DONE
+    assert seen == [moved]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-v"], "vathos: the command is missing"),
+        (["--profile", "ada"], "vathos: the command is missing"),
+        (["--profile", "ada", "serve"], "vathos serve: unknown option --profile"),
+        (["--json", "status"], "vathos: unknown option --json;"),
+    ],
+)
+def test_what_may_not_stand_before_the_command(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only settings may, only before a command, and only before one that takes them."""
+    assert main(arguments) == Exit.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_misspelt_variable_is_told_by_every_command(
+    command: Callable[[Callable[[], int]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A variable that looks like a setting, and is none, is named once with the one meant."""
+    monkeypatch.setenv("VATHOS_CLINT_ID", "x")
+    monkeypatch.setenv("VATHOS_ACCESS_TOKEN", "x")
+    command(lambda: Exit.DONE)
+    assert main(["try"]) == Exit.DONE
+    assert capsys.readouterr().err == (
+        "vathos: unknown variable VATHOS_CLINT_ID, ignored; did you mean VATHOS_CLIENT_ID?\n"
+    )
 
 
 def test_result_of_the_command_is_the_exit_status(

@@ -12,11 +12,12 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
-from vathos.exit_codes import CommandError, Exit, status_of
+from vathos.exit_codes import CommandError, Exit, said, status_of
 
 __all__ = ["COMMANDS", "Command", "Parser", "main", "process"]
 
@@ -43,9 +44,10 @@ COMMANDS = {
 }
 
 _WORD = re.compile(r"[a-z][a-z-]{0,19}")
+_SETTINGS = "vathos.commands.options"
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
+class _Help(argparse.HelpFormatter):
     """Writes help as wide as the terminal; argparse makes one of these for every option.
 
     Its own way to find the width takes longer, and is needed for help only.
@@ -53,6 +55,33 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str, **settings: Any) -> None:
         super().__init__(prog, width=_width(), **settings)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Fills each paragraph; indented lines are tables and examples, and stay lines."""
+        lines: list[str] = []
+        for paragraph in re.split(r"\n(?:[ ]*\n)+", text.strip("\n")):
+            table = paragraph.startswith(" ") or "\n " in paragraph
+            for line in paragraph.split("\n") if table else [" ".join(paragraph.split())]:
+                lines += _filled(line, width)
+            lines.append("")
+        return "\n".join(f"{indent}{line}".rstrip() for line in lines[:-1])
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _filled(" ".join(text.split()), width)
+
+
+def _filled(line: str, width: int) -> list[str]:
+    """Breaks a line between words; in a table, what comes after two spaces keeps its column."""
+    column = re.match(r" +\S+ {2,}", line)
+    if line.startswith(" ") and column is None:
+        return [line]  # an example, to be copied as it is
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * (column.end() if column else 0),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _width() -> int:
@@ -74,6 +103,14 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         # An abbreviation would change its meaning with the next option.
         super().__init__(**settings, formatter_class=_Help, allow_abbrev=False)
+        self.hints: dict[str, str] = {}
+        """What to do instead, by an option that people try although there is none."""
+
+    def value_follows(self, argument: str) -> bool:
+        """Tells whether the next argument is the value of this option; checks that there is one."""
+        self._check_option(argument)
+        action = self._option_string_actions.get(argument)
+        return action is not None and action.nargs != 0
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Reads the arguments of a command; ends the process with help or an error message."""
@@ -101,9 +138,16 @@ class Parser(argparse.ArgumentParser):
         if action is None:
             from vathos.system.text import printable  # noqa: PLC0415 - only after a mistake
 
-            self.error(f"unknown option {printable(name, longest=40)}")
+            hint = self.hints.get(name)
+            hint = f": {hint}" if hint else self._near(name)
+            self.error(f"unknown option {printable(name, longest=40)}{hint}")
         if equals and action.nargs == 0:
             self.error(f"option {name} takes no value")
+
+    def _near(self, name: str) -> str:
+        # Without the dashes, in which all are alike.
+        near = _near(name.lstrip("-"), [each.lstrip("-") for each in self._option_string_actions])
+        return near.replace("'", "'--", 1) if name.startswith("--") else ""
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with a message that says where help is."""
@@ -153,7 +197,7 @@ def _report(error: Exception) -> int:
         status = status_of(error)
     if status is not None or isinstance(error, OSError):
         _drop_broken_streams()
-        print(f"vathos: {error}", file=sys.stderr)
+        print(f"vathos: {said(error)}", file=sys.stderr)
         return Exit.FAILED if status is None else status
     # Not its message, which may hold a secret.
     frame = _origin(error)
@@ -184,20 +228,52 @@ def process() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _top()
     if not arguments:
-        parser.print_help(sys.stderr)
+        _top().print_help(sys.stderr)
         return Exit.USAGE
-    name, *rest = arguments
+    name, *rest = _command_first(arguments)
     command = COMMANDS.get(name)
     if command is None:
+        parser = _top()
         if name.startswith("-") and name.strip("-"):
-            parser.parse(arguments)  # prints what was asked for, or says what is wrong, and exits
+            parser.parse([name, *rest])  # prints what was asked for, or says what is wrong; exits
         parser.error(f"unknown command{_quoted(name)}")
     module = import_module(command.module)
     parser = Parser(prog=f"vathos {name}", description=module.__doc__)
     module.add_arguments(parser)
-    return int(module.run(parser.parse(rest)))
+    options = parser.parse(rest)
+    if name != "doctor":  # it has a check for them
+        _warn_of_variables()
+    return int(module.run(options))
+
+
+def _command_first(arguments: list[str]) -> list[str]:
+    """Puts the name of the command first, whatever a person has put before it."""
+    name = arguments[0]
+    if name == "version":
+        return ["--version", *arguments[1:]]
+    if name == "help":
+        return [*arguments[1:], "--help"]
+    if not name.startswith("-") or name in {"-", "--", "-h", "--help", "-V", "--version"}:
+        return arguments
+    if name[1].isdecimal():
+        return arguments
+    parser = _top()
+    import_module(_SETTINGS).add_settings(parser)
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 2 if parser.value_follows(arguments[at]) else 1
+    if at >= len(arguments):
+        parser.error("the command is missing")
+    return [arguments[at], *arguments[:at], *arguments[at + 1 :]]
+
+
+def _warn_of_variables() -> None:
+    """Says which variables look like misspelt settings, as they have no effect."""
+    from vathos.config.names import misspelt  # noqa: PLC0415 - not for help
+
+    for name, meant in misspelt(os.environ):
+        print(f"vathos: unknown variable {name}, ignored; did you mean {meant}?", file=sys.stderr)
 
 
 def _top() -> Parser:
@@ -209,9 +285,11 @@ def _top() -> Parser:
         prog="vathos",
         usage="vathos COMMAND [option ...]",
         description="A requests session that always has a valid OAuth 2.0 access token.",
-        epilog=f"commands:\n{commands}\n\n`vathos COMMAND --help` describes a command.",
+        epilog=f"commands:\n{commands}\n\n`vathos help COMMAND` describes a command.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument(
+        "-V", "--version", action=_Version, nargs=0, help="print the version and exit"
+    )
     return parser
 
 
@@ -229,9 +307,13 @@ def _quoted(name: str) -> str:
     """Quotes an unknown command if it looks like a word; it might be a pasted secret."""
     if not _WORD.fullmatch(name):
         return ""
+    return f" {name!r}{_near(name, [*COMMANDS, 'help', 'version'])}"
+
+
+def _near(name: str, words: Iterable[str]) -> str:
     from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
 
-    return f" {name!r}{did_you_mean(name, COMMANDS)}"
+    return did_you_mean(name, words)
 
 
 def _drop_broken_streams() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 
-__all__ = ["CommandError", "Exit", "judged", "status_of", "worst"]
+__all__ = ["CommandError", "Exit", "judged", "said", "status_of", "worst"]
 
 
 class Exit(enum.IntEnum):
@@ -93,6 +94,31 @@ def status_of(error: BaseException) -> Exit | None:
     return Exit.CONFIGURATION if isinstance(error, ValueError) else Exit.UNREACHABLE
 
 
+def said(error: BaseException) -> str:
+    """Writes the message of an error for a person who types options, and not arguments in Python.
+
+    Args:
+        error: What a command raised.
+
+    Returns:
+        The message; where it names an argument such as `token_url=`, it names `--token-url`.
+    """
+    return _ARGUMENTS.sub(lambda found: _OPTIONS[found[0]], str(error))
+
+
+_OPTIONS = {
+    "token_url=": "--token-url",
+    "issuer=": "--issuer",
+    "verify=": "--ca-bundle",
+    "proxies=, ": "",
+    " or the arguments": ", or --client-id and --client-secret-file",
+}
+_ARGUMENTS = re.compile(
+    # Only as our own messages have them: a server may say `issuer=https://…`.
+    r"(?<=[ (])(?:(?:token_url|issuer|verify)=(?=[ ,)])|proxies=, )|(?<=SECRET) or the arguments"
+)
+
+
 def judged(error: Exception) -> tuple[Exit, str]:
     """Turns an error into status and message, for a command that goes on after it.
 
@@ -108,7 +134,7 @@ def judged(error: Exception) -> tuple[Exit, str]:
     status = status_of(error)
     if status is None:
         raise error
-    return status, str(error)
+    return status, said(error)
 
 
 def worst(statuses: Iterable[Exit]) -> Exit:

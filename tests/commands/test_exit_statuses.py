@@ -11,7 +11,7 @@ import pytest
 
 from tests.commands.driving import environment
 from tests.commands.terminal import program
-from vathos.exit_codes import Exit
+from vathos.exit_codes import Exit, said
 from vathos.testing import AuthorizationServer, Fault
 
 SCRIPT = r"""
@@ -108,3 +108,18 @@ def test_shell_script_branches_on_each(server: AuthorizationServer, tmp_path: Pa
     )
     assert done.stdout == SAID, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("(token_url=, VATHOS_TOKEN_URL)", "(--token-url, VATHOS_TOKEN_URL)"),
+        ("settings (proxies=, HTTPS_PROXY)", "settings (HTTPS_PROXY)"),
+        ("bundle (verify=, REQUESTS_CA_BUNDLE)", "bundle (--ca-bundle, REQUESTS_CA_BUNDLE)"),
+        ("of 'x'; issuer= and VATHOS_ISSUER", "of 'x'; --issuer and VATHOS_ISSUER"),
+        ("it says issuer=https://a, token_url=b", "it says issuer=https://a, token_url=b"),
+    ],
+)
+def test_arguments_are_named_as_options(message: str, shown: str) -> None:
+    """Our own hints speak of options; what a server says stays as it is."""
+    assert said(ValueError(message)) == shown

@@ -376,9 +376,15 @@ def test_host_without_scrypt_is_told(vathos: Driver, monkeypatch: pytest.MonkeyP
         (["--write", "/"], "--write: must be the name of a file"),
         (["--watch"], "--watch needs --write, and the server"),
         (["--watch", "--write", "f", "--offline"], "--watch needs --write, and the server"),
-        (["--client-secret", "hunter2"], "unknown option --client-secret;"),
-        (["--client-secret=hunter2"], "unknown option --client-secret;"),
-        (["--password=hunter2"], "unknown option --password;"),
+        (
+            ["--client-secret", "hunter2"],
+            "unknown option --client-secret (did you mean '--client-secret-file'?);",
+        ),
+        (
+            ["--client-secret=hunter2"],
+            "unknown option --client-secret (did you mean '--client-secret-file'?);",
+        ),
+        (["--password=hunter2"], "unknown option --password (did you mean '--password-file'?);"),
         (["hunter2"], "too many arguments"),
         (
             ["--client-secret-file", "-", "--password-file", "-"],
@@ -424,6 +430,7 @@ def test_refused(vathos: Driver) -> None:
     done = vathos("token", VATHOS_CLIENT_SECRET=CANARY.client_secret)
     assert (done.status, done.out) == (Exit.REFUSED, "")
     assert "client id or client secret is wrong" in done.err
+    assert len(done.err.splitlines()) == 1
     assert vathos.server.count() == 1
     assert CANARY.client_secret not in done.err
 

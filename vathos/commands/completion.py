@@ -1,9 +1,5 @@
 """Print a script that completes commands, options, files and profiles in a shell.
 
-In bash:  eval "$(vathos completion bash)"
-In zsh:   vathos completion zsh > ~/.zfunc/_vathos
-In fish:  vathos completion fish > ~/.config/fish/completions/vathos.fish
-
 Profiles are read from the configuration file; no server is asked. The scripts are made by the
 package shtab: where it is missing, this command says how to install it.
 """
@@ -35,6 +31,11 @@ _PROFILE = {"bash": "_vathos_profiles", "zsh": "_vathos_profiles", "fish": f"({_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  eval "$(vathos completion bash)"
+  vathos completion zsh > ~/.zfunc/_vathos
+  vathos completion fish > ~/.config/fish/completions/vathos.fish"""
     parser.add_argument(
         "shell",
         choices=(*_SHELLS, _PROFILES),

@@ -18,7 +18,7 @@ from vathos.errors import (
     TokenRequestError,
     TokenResponseError,
 )
-from vathos.exit_codes import CommandError, Exit
+from vathos.exit_codes import CommandError, Exit, said
 from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.file import FileStore
@@ -68,7 +68,8 @@ def obtain(
     except (TokenRequestError, TokenResponseError) as error:
         if before is None or requirement.renew or not requirement.allows(before):
             raise
-        print(f"vathos: the token could not be renewed, but still works: {error}", file=sys.stderr)
+        problem = f"the token could not be renewed, but still works: {said(error)}"
+        print(f"vathos: {problem}", file=sys.stderr)
         return Obtained(before, is_new=False)
     left = token.seconds_left(now())
     if left < requirement.min_ttl:

@@ -48,6 +48,11 @@ _WITHOUT_KEYRING = "without --keyring the secrets go into the profile, a file of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos login
+  vathos login --issuer https://login.example.com/realms/acme --base-url https://api.example.com/v1
+  vathos login --profile robot --replace --client-id robot --client-secret-file /etc/robot/secret"""
     parser.add_argument("--keyring", action="store_true", help="keep the secrets in the keyring")
     parser.add_argument(
         "--replace", action="store_true", help="replace an existing profile without a question"

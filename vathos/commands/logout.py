@@ -30,6 +30,10 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos logout
+  vathos logout --all"""
     add_all(parser)
     parser.add_argument(
         "--no-revoke", action="store_true", help="only delete the token; do not ask the server"

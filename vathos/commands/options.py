@@ -65,6 +65,9 @@ def log_to_stderr(options: argparse.Namespace) -> None:
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("vathos: %(message)s"))
+    if not options.verbose and not getattr(options, "watch", False):
+        # The only errors are refusals; they end the command, whose last line says the same.
+        handler.addFilter(lambda record: record.levelno < logging.ERROR)
     log = logging.getLogger("vathos")
     log.addHandler(handler)
     log.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)])

@@ -44,6 +44,11 @@ _LISTEN_TO_SIGNALS = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos serve
+  vathos serve --port 0 --client robot=secret.txt --user ada --token-ttl 60 -v
+  vathos serve --scenario night.toml"""
     where = parser.add_argument_group("where it listens")
     where.add_argument(
         "--port",

@@ -50,10 +50,18 @@ _PROBLEMS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos status
+  vathos status --check --quiet || exit
+  vathos status --all --json"""
     add_all(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object; a list with --all")
     parser.add_argument(
         "--check", action="store_true", help="make sure of a token that works; renew a stale one"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print problems only; the exit status tells"
     )
     parser.add_argument("--show-token", action="store_true", help="show the token itself too")
     add_settings(parser)
@@ -64,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     found = [_found(each) for each in (each_profile(options) if options.all else [options])]
     if not found:
         raise CommandError(Exit.CONFIGURATION, "there is no profile; vathos login makes one")
+    if options.quiet:
+        return worst(Exit(members["status"]) for members in found)
     if options.json:
         print(json.dumps(found if options.all else found[0]))
     else:

@@ -31,6 +31,12 @@ _LONGEST_SLEEP = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos token --format header | curl --header @- https://api.vathos.net/v1/products
+  eval "$(vathos token --format env)"
+  vathos token --format json --min-ttl 60
+  vathos token --write /run/picking/token --watch"""
     parser.add_argument(
         "--format",
         choices=FORMATS,

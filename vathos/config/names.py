@@ -7,9 +7,10 @@ A secret has no option for its value, but more places where it may be kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["KEYS", "SECRETS", "Key", "profile_keys", "variable"]
+__all__ = ["KEYS", "SECRETS", "Key", "misspelt", "profile_keys", "variable"]
 
 
 class Key(NamedTuple):
@@ -46,6 +47,19 @@ SECRET_PLACES = ("file", "command", "keyring")
 def variable(name: str) -> str:
     """Returns the environment variable of a setting."""
     return f"VATHOS_{name.upper()}"
+
+
+def misspelt(environ: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns the variables that look like misspelt settings, each with the one that was meant."""
+    known = [*map(variable, KEYS), *(f"{variable(name)}_FILE" for name in SECRETS)]
+    known += ["VATHOS_PROFILE", "VATHOS_CONFIG"]
+    unknown = sorted({name for name in environ if name.startswith("VATHOS_")} - {*known})
+    if not unknown:
+        return []
+    from vathos.system.text import near_word  # noqa: PLC0415 - seldom
+
+    near = [(name, near_word(name, known, cutoff=0.8)) for name in unknown]
+    return [(name, meant) for name, meant in near if meant is not None]
 
 
 def profile_keys() -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def resolve(
         given["scope"] = scope_text(scope)
     if audience is not None:
         given["audience"] = audience
-    _check_arguments(given)
+    _check_arguments(given, flags=flags)
     read = read_profile(environ, profile, config)
     closed = _closed_by(given)
     found = {name: _argument(name, value, flags=flags) for name, value in given.items()}
@@ -217,22 +217,27 @@ def _closed_by(given: Mapping[str, Argument]) -> frozenset[str]:
     return frozenset({"username"}) if "username" in given else _PERSON
 
 
-def _check_arguments(given: Mapping[str, Argument]) -> None:
+def _check_arguments(given: Mapping[str, Argument], *, flags: bool) -> None:
     for name, value in given.items():
+        called = _flag(name) if flags else name
         secret = name in SECRETS and (callable(value) or isinstance(value, Secret))
         number = KEYS[name].kind == "number" and not isinstance(value, str)
         if not isinstance(value, str) and not secret and not number:
-            configuration_error(f"{name} must be a string, not {type(value).__name__}")
+            configuration_error(f"{called} must be a string, not {type(value).__name__}")
         if not value and name != "scope" and not number:
-            configuration_error(f"{name} is empty; leave it out to use {variable(name)}")
+            configuration_error(f"{called} is empty; leave it out to use {variable(name)}")
     if "token_url" in given and "issuer" in given:
-        configuration_error("both token_url and issuer are given; remove one of them")
+        both = "--token-url and --issuer" if flags else "token_url and issuer"
+        configuration_error(f"both {both} are given; remove one of them")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _argument(name: str, value: Argument, *, flags: bool) -> Value:
     if flags:
-        place = f"--{name.replace('_', '-')}"
-        return Value(value, place, place)
+        return Value(value, _flag(name), _flag(name))
     # A message about a URL names the variable that would do as well.
     return Value(value, "argument", variable(name) if KEYS[name].kind == "url" else "argument")
 

@@ -238,6 +238,18 @@ def test_api_that_refuses_every_token(vathos: Driver) -> None:
 # --- where the token goes -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("path", "warned"),
+    [("/v1/products", True), ("v1", True), ("v1beta/x", False), ("products/v1", False)],
+)
+def test_repeated_prefix_of_a_path(vathos: Driver, path: str, warned: bool) -> None:
+    """A path that begins as the base URL ends is called as it is, with a warning."""
+    done = vathos("request", path)
+    assert told(done.out)["path"] == f"/v1/{path.removeprefix('/')}"
+    assert ("the base URL ends with /v1, so this calls /v1/v1; " in done.err) is warned
+    assert (done.err == "") is not warned
+
+
 @pytest.mark.parametrize("base", ["explicit", "default"])
 def test_foreign_url_is_refused(vathos: Driver, base: str) -> None:
     """A whole URL of another origin is refused before anything is sent; one flag allows it."""
@@ -290,7 +302,9 @@ def test_redirect_inside_the_api_carries_the_token(vathos: Driver) -> None:
         (["GET", "POST"], "URL-OR-PATH: is missing"),
         (["GET", ""], "URL-OR-PATH: is empty"),
         (["GET", "x", "hunter2"], "too many arguments"),
-        (["-X", "POST", "x"], "unknown option -X"),
+        (["-X", "POST", "x"], "unknown option -X: the method stands before the path"),
+        (["-XPOST", "x"], "unknown option -X: the method stands before the path"),
+        (["--request", "POST", "x"], "unknown option --request: the method stands before"),
         (["-q", "hunter2", "x"], "-q/--query"),
         (["-q", "=hunter2", "x"], "-q/--query"),
         (["-f", "hunter2", "x"], "-f/--field"),

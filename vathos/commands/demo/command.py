@@ -164,6 +164,10 @@ class Demo:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos demo
+  vathos demo --seconds 20 --threads 8"""
     parser.add_argument(
         "--seconds",
         type=seconds(most=_LONGEST),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import NamedTuple, TypeVarTuple
 
-from vathos.exit_codes import CommandError, Exit, status_of
+from vathos.exit_codes import CommandError, Exit, said, status_of
 
 __all__ = ["Check", "failed", "ok", "run_check", "until_failed", "warning"]
 
@@ -48,7 +48,7 @@ def run_check(
         if status is Exit.USAGE:
             raise
         if status is not None:
-            yield failed(name, str(error), fix, status)
+            yield failed(name, said(error), fix, status)
         elif isinstance(error, OSError):
             reason = error.strerror or type(error).__name__
             yield failed(name, reason, fix, Exit.CONFIGURATION)

@@ -32,6 +32,11 @@ _KINDS = {"ok": "answer", "warning": "incident", "failed": "failure"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = """\
+examples:
+  vathos doctor
+  vathos doctor --no-network
+  vathos doctor --profile robot --json"""
     parser.add_argument(
         "--no-network", action="store_true", help="check this machine only; contact no server"
     )

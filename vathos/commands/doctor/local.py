@@ -12,7 +12,7 @@ from pathlib import Path
 from vathos.commands.doctor.checks import Check, failed, ok, run_check, warning
 from vathos.commands.shown_settings import described, shown_store
 from vathos.commands.stored_token import DEFAULT_STORE
-from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.names import SECRETS, misspelt, variable
 from vathos.config.profile import config_path
 from vathos.config.secret_sources import SecretFile
 from vathos.config.settings import Settings
@@ -22,14 +22,12 @@ from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.identity import identity_of
 from vathos.stores.urls import open_store
 from vathos.system.extras import install_line
-from vathos.system.text import near_word
 from vathos.tokens import Token, now
 
 __all__ = ["bundle_of", "local_checks"]
 
 _LONGEST_LOCK = 5.0
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_PROFILE = ("VATHOS_PROFILE", "VATHOS_CONFIG")
 _ANOTHER_STORE = "choose another store, as in VATHOS_TOKEN_STORE=file:/path"
 
 
@@ -81,12 +79,8 @@ def _settings(settings: Settings) -> Iterator[Check]:
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
     """Warns about variables that look like misspelt settings."""
-    known = [*map(variable, KEYS), *(f"{variable(name)}_FILE" for name in SECRETS), *_PROFILE]
-    for name in sorted(environ):
-        if not name.startswith("VATHOS_") or name in known:
-            continue
-        if near := near_word(name, known, cutoff=0.8):
-            yield warning(f"variable {name}", "unknown variable, ignored", f"did you mean {near}?")
+    for name, meant in misspelt(environ):
+        yield warning(f"variable {name}", "unknown variable, ignored", f"did you mean {meant}?")
 
 
 def _file(path: Path | None, settings: Settings) -> Iterator[Check]:

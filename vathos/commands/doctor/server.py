@@ -19,7 +19,7 @@ from vathos.errors import (
     TokenResponseError,
     VathosError,
 )
-from vathos.exit_codes import Exit, status_of
+from vathos.exit_codes import Exit, said, status_of
 from vathos.oauth.discovery import discover
 from vathos.oauth.exchange import Answer, get
 from vathos.oauth.revocation import revoke
@@ -137,7 +137,7 @@ class ServerChecks:
                 ):
                     raise ConfigurationError(str(error)) from None
                 raise
-            yield ok("discovery", f"not used, and would not work: {error}")
+            yield ok("discovery", f"not used, and would not work: {said(error)}")
             return
         if settings.issuer is None:
             detail = f"not used; VATHOS_ISSUER={issuer} would work instead of the token URL"
@@ -152,7 +152,7 @@ class ServerChecks:
             token = self._token = self._endpoint.request(grant, self._timeout)
         except VathosError as error:
             status = status_of(error) or Exit.FAILED
-            yield failed("token", str(error), _FIXES.get(status, _MESSAGE), status)
+            yield failed("token", said(error), _FIXES.get(status, _MESSAGE), status)
             return
         name = grant.grant_type.replace("_", " ")
         scope = f", scope {token.scope!r}" if token.scope else ""
@@ -173,7 +173,7 @@ class ServerChecks:
         except VathosError as error:
             yield warning(
                 "revocation",
-                f"the token stays valid until it expires: {error}",
+                f"the token stays valid until it expires: {said(error)}",
                 "end logins at the server; vathos logout and revoke() cannot",
             )
         else:

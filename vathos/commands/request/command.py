@@ -20,6 +20,7 @@ import sys
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+from vathos.cli import Parser
 from vathos.commands.options import add_settings, log_to_stderr, settings_of
 from vathos.commands.request.body import Body, Pair, body_of, reads_standard_input
 from vathos.config.settings import Settings
@@ -30,6 +31,7 @@ __all__ = ["add_arguments", "run"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_METHOD_FIRST = "the method stands before the path, as in vathos request DELETE orders/7"
 _OURS = {
     "authorization": "it carries the token",
     "content-length": "it follows from the body",
@@ -38,7 +40,17 @@ _OURS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
+    # These are what curl and gh have.
+    parser.hints |= dict.fromkeys(("-X", "--request", "--method"), _METHOD_FIRST)
+    parser.epilog = """\
+examples:
+  vathos request products
+  vathos request products -q page=2
+  vathos request orders -f number=7 -f urgent=true
+  vathos request PUT products/7 --json @product.json
+  vathos request photos -F title=front -F photo=@front.jpg
+  vathos request --paginate orders -o orders.json"""
     parser.add_argument(
         "method", nargs="?", type=_method, metavar="METHOD", help=", ".join(_METHODS)
     )
@@ -137,6 +149,7 @@ def _check(options: argparse.Namespace) -> None:
 def _absolute(url: str, settings: Settings) -> str:
     """Puts a path below the base URL; refuses a URL of another origin."""
     if not is_absolute(url):
+        _warn_of_repetition(url, settings.base_url)
         return join(settings.base_url, url)
     try:
         origin = receiver_of(url)
@@ -160,6 +173,17 @@ def _absolute(url: str, settings: Settings) -> str:
             f"if that is your API, use --base-url {origin}",
         )
     return url
+
+
+def _warn_of_repetition(path: str, base_url: str) -> None:
+    """Says that a path begins with what the base URL ends with, which is seldom meant."""
+    prefix = urlsplit(base_url).path.rstrip("/")
+    if prefix and f"/{path.strip().lstrip('/')}/".startswith(f"{prefix}/"):
+        print(
+            f"vathos: the base URL ends with {prefix}, so this calls {prefix}{prefix}; if that is "
+            f"wrong, leave {prefix} out of the path",
+            file=sys.stderr,
+        )
 
 
 def _method(text: str) -> str:
