@@ -23,7 +23,13 @@ ZIP_NAME = f"keycloak-quarkus-dist-{VERSION}.zip"
 MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 OLDEST_JAVA = 17
 MINUTES = 10
-BUILD_OPTIONS = ("--db=dev-file", "--health-enabled=true", "--http-relative-path=/auth")
+BUILD_OPTIONS = (
+    "--db=dev-file",
+    "--health-enabled=true",
+    "--http-relative-path=/auth",
+    "--https-client-auth=request",
+    "--https-management-client-auth=none",
+)
 
 
 class UnavailableError(Exception):

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.servers import distribution
+from tests.servers.certificates import Certificates
 from tests.servers.process import KeycloakProcess
 from tests.servers.realm import Realm
 
@@ -22,6 +23,8 @@ class Keycloak:
 
     Attributes:
         base: Address of the server, with the relative path `/auth`.
+        secure_base: The same over https, where a client may show its certificate.
+        certificates: The certificates that this server trusts, its own among them.
         realm: The realm `picking`: its addresses, and what an administrator can do to it.
     """
 
@@ -36,7 +39,9 @@ class Keycloak:
         self.home = Path(self._folder.name) / "home"
         self._empty = not prepared
         self._lay_out()
-        self._process = KeycloakProcess(self.home, self.home.parent)
+        self.certificates = Certificates(self.home.parent)
+        self._process = KeycloakProcess(self.home, self.home.parent, self.certificates)
+        self.secure_base = f"https://127.0.0.1:{self._process.https_port}/auth"
         self.base = f"http://127.0.0.1:{self._process.port}/auth"
         self.realm = Realm(self.base)
 

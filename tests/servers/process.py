@@ -14,6 +14,7 @@ from pathlib import Path
 
 import requests
 
+from tests.servers.certificates import Certificates
 from tests.servers.distribution import clean_environment
 
 START_SECONDS = 120.0
@@ -30,6 +31,7 @@ START_OPTIONS = (
     "--http-enabled=true",
     "--http-host=127.0.0.1",
     "--http-management-host=127.0.0.1",
+    "--http-management-scheme=http",
     "--hostname-strict=false",
     "--shutdown-delay=0",
     # Each probe of a server that is not ready yet would be one more line in the log.
@@ -70,16 +72,18 @@ class KeycloakProcess:
     """Runs `bin/kc.sh` of a home folder.
 
     Attributes:
-        port: Where the realms are served.
+        port: Where the realms are served over http.
+        https_port: Where they are served over https, to clients with a certificate too.
         log: File that holds everything the process printed, over all its starts.
     """
 
-    def __init__(self, home: Path, temporary: Path) -> None:
+    def __init__(self, home: Path, temporary: Path, certificates: Certificates) -> None:
         self._home = home
+        self._certificates = certificates
         self._temporary = temporary
         self._running: subprocess.Popen[bytes] | None = None
         # The same ports for every start: a client keeps its token URL over a restart.
-        self.port, self._management_port = free_ports(2)
+        self.port, self.https_port, self._management_port = free_ports(3)
         self.log = home / "keycloak.log"
 
     def start(self, extra_options: Sequence[str] = ()) -> None:
@@ -91,6 +95,10 @@ class KeycloakProcess:
         command = [*_ends_with_us(), str(self._home / "bin" / "kc.sh"), *START_OPTIONS]
         command.append(f"--http-port={self.port}")
         command.append(f"--http-management-port={self._management_port}")
+        command.append(f"--https-port={self.https_port}")
+        command.append(f"--https-certificate-file={self._certificates.server}")
+        command.append(f"--https-certificate-key-file={self._certificates.server}")
+        command.append(f"--truststore-paths={self._certificates.authority}")
         command.extend(extra_options)
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(

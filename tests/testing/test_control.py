@@ -185,6 +185,8 @@ def test_state_counts(server: AuthorizationServer) -> None:
         "revocation": 0,
         "introspection": 0,
         "discovery": 0,
+        "workloads": 0,
+        "github": 0,
         "unknown": 0,
     }
     assert state["grants"] == {"password": 1, "refresh_token": 1}

@@ -22,7 +22,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("fail", {}, "fail: endpoint is missing; it is token, api, revocation, introspection or "
      "discovery"),
     ("fail", {"endpoint": "tokn", "fault": {}}, "fail: endpoint must be token, api, revocation, "
-     "introspection or discovery"),
+     "introspection, discovery, workloads or github"),
     ("fail", {"endpoint": "token"}, "fail: fault is missing; it is an object"),
     ("fail", {**FAULT, "fault": {"dely": 1}}, "fail: fault: unknown name 'dely' (did you mean "
      "'delay'?)"),

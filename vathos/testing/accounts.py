@@ -6,7 +6,7 @@ import enum
 import hmac
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypedDict
 
@@ -40,19 +40,40 @@ class Person(ServiceAccount):
 class Client:
     """A confidential client (RFC 6749 §2.1).
 
+    It authenticates by its secret, or by any other way that it has.
+
     Attributes:
         client_id: Its identifier.
-        client_secret: Its secret; not shown in the string form.
+        client_secret: Its secret; not shown in the string form. A client without one cannot
+            authenticate by a secret.
         grants: The grant types it may use.
         scopes: The scopes it may ask for; all of them are granted if it asks for none.
         enabled: Whether it may authenticate at all.
+        jwks: The public keys that verify its own assertions, as a JWK set (RFC 7517 §5), for
+            `private_key_jwt`; needs the extra `jwt`.
+        workload: The `sub` of the workload tokens that it authenticates by; needs the extra `jwt`.
+        certificate: The subject of its TLS certificate (RFC 4514, such as `"CN=robot,O=example"`),
+            for `tls_client_auth` (RFC 8705 §2.1).
     """
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
     grants: tuple[str, ...] = GRANTS
     scopes: tuple[str, ...] = SCOPES
     enabled: bool = True
+    jwks: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    workload: str | None = None
+    certificate: str | None = None
+
+    @property
+    def authentication_methods(self) -> tuple[str, ...]:
+        """How it may authenticate, in the words of OpenID Connect and RFC 8705."""
+        methods: tuple[str, ...] = (
+            ("client_secret_basic", "client_secret_post") if self.client_secret else ()
+        )
+        if self.jwks is not None or self.workload is not None:
+            methods += ("private_key_jwt",)
+        return (*methods, "tls_client_auth") if self.certificate is not None else methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +163,19 @@ class Accounts:
         """Looks up a client; `None` if there is none."""
         with self._lock:
             return self._clients.get(client_id)
+
+    def clients(self) -> tuple[Client, ...]:
+        """Lists the clients, in the order they were added."""
+        with self._lock:
+            return tuple(self._clients.values())
+
+    def client_of_workload(self, subject: str) -> Client | None:
+        """Looks up the client of a workload; `None` if there is none."""
+        return next((each for each in self.clients() if each.workload == subject), None)
+
+    def authentication_methods(self) -> list[str]:
+        """Lists how clients authenticate here."""
+        return sorted({way for each in self.clients() for way in each.authentication_methods})
 
     def user(self, username: str) -> User | None:
         """Looks up a user; `None` if there is none."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from vathos.testing.accounts import Accounts, Client, Known, User
 from vathos.testing.api import ProtectedApi
@@ -15,6 +16,7 @@ from vathos.testing.realm import Realm
 from vathos.testing.records import RecordedRequest
 from vathos.testing.tokens import AccessToken, Session
 from vathos.testing.urls import Urls
+from vathos.testing.workloads import POD_SUBJECT
 
 __all__ = ["Controls"]
 
@@ -212,6 +214,56 @@ class Controls:
         """
         self._accounts.change_client(client_id, enabled=True)
 
+    def set_client_keys(self, client_id: str, jwks: Mapping[str, Any]) -> None:
+        """Changes the public keys that verify a client's own assertions.
+
+        Args:
+            client_id: The client.
+            jwks: A JWK set (RFC 7517 §5).
+
+        Raises:
+            LookupError: If there is no such client.
+        """
+        self._accounts.change_client(client_id, jwks=jwks)
+
+    def workload_token(
+        self,
+        sub: str | None = None,
+        aud: str | Sequence[str] | None = None,
+        lifetime: float = 600.0,
+        **claims: Any,
+    ) -> str:
+        """Issues a workload token, as a cluster or a CI system does for a job.
+
+        Args:
+            sub: The workload; that of the first client which has one if `None`, else the service
+                account of a pod, `system:serviceaccount:picking:robot`.
+            aud: The audience; this server's issuer if `None`.
+            lifetime: Seconds from now, by the server's clock; negative for an expired one.
+            **claims: More claims, or others; `None` leaves one out.
+
+        Returns:
+            A JWT signed with ES256.
+
+        Raises:
+            ImportError: If PyJWT or cryptography is missing (extra `jwt`).
+        """
+        workloads = (client.workload for client in self._accounts.clients())
+        subject = sub or next(filter(None, workloads), POD_SUBJECT)
+        audience = self._realm.urls.issuer if aud is None else aud
+        return self._realm.workloads.token(subject, audience, lifetime, claims)
+
+    def rotate_workload_key(self, *, keep_old: bool = True) -> None:
+        """Signs workload tokens with a new key from now on.
+
+        Args:
+            keep_old: Whether the old keys stay published, so that their tokens are still good.
+
+        Raises:
+            ImportError: If PyJWT or cryptography is missing (extra `jwt`).
+        """
+        self._realm.workloads.rotate(keep_old=keep_old)
+
     def revoke_access_tokens(self) -> None:
         """Revokes every access token; sessions and refresh tokens go on working."""
         self._ledger.revoke_access_tokens()
@@ -247,7 +299,8 @@ class Controls:
         applies.
 
         Args:
-            endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"` or `"discovery"`.
+            endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"`,
+                `"workloads"` or `"github"`.
             fault: What goes wrong.
             times: For how many requests; `None` for all until `heal`.
             seconds: For how long by the server's clock, for all requests; replaces `times`.
@@ -273,7 +326,8 @@ class Controls:
         """Makes every request to an endpoint go wrong while the block runs.
 
         Args:
-            endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"` or `"discovery"`.
+            endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"`,
+                `"workloads"` or `"github"`.
             fault: What goes wrong; 503 without a `Retry-After` if `None`.
 
         Raises:

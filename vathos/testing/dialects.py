@@ -17,6 +17,7 @@ class Refusal:
 
 
 _CLIENT = Refusal(401, "invalid_client", "Client authentication failed")
+_ASSERTION = Refusal(401, "invalid_client", "Client authentication failed: {}")
 _GRANT_TYPE = Refusal(400, "unauthorized_client", "The client may not use this grant type")
 _PASSWORD = Refusal(400, "invalid_grant", "The user name or the password is wrong")
 _REFRESH = Refusal(400, "invalid_grant", "The refresh token is invalid, expired or revoked")
@@ -30,6 +31,9 @@ class Dialect:
     unknown_client: Refusal = _CLIENT
     wrong_client_secret: Refusal = _CLIENT
     disabled_client: Refusal = _CLIENT
+    unknown_assertion: Refusal = _ASSERTION
+    bad_assertion: Refusal = _ASSERTION
+    foreign_assertion: Refusal = _CLIENT
     no_client_credentials: Refusal = _GRANT_TYPE
     disabled_service_account: Refusal = _GRANT_TYPE
     no_password: Refusal = _GRANT_TYPE
@@ -76,6 +80,10 @@ KEYCLOAK = Dialect(
     unknown_client=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
     wrong_client_secret=Refusal(401, "unauthorized_client", _KEYCLOAK_CLIENT),
     disabled_client=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
+    # If it knows the client, Keycloak says what is wrong, in words of its own.
+    unknown_assertion=Refusal(401, "invalid_client", _KEYCLOAK_CLIENT),
+    bad_assertion=Refusal(400, "invalid_client", "{}"),
+    foreign_assertion=Refusal(401, "unauthorized_client", _KEYCLOAK_CLIENT),
     no_client_credentials=Refusal(
         401, "unauthorized_client", "Client not enabled to retrieve service account"
     ),
@@ -120,4 +128,5 @@ class Rules:
     rotate_refresh_tokens: bool
     detect_reuse: bool
     refresh_for_client_credentials: bool
+    single_use_workload_tokens: bool
     dialect: Dialect

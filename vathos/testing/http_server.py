@@ -16,6 +16,7 @@ from typing import Any
 
 from oauthlib.common import CaseInsensitiveDict
 
+from vathos.testing.certificates import certificate_subject
 from vathos.testing.messages import Request
 from vathos.testing.realm import Exchange, Realm
 from vathos.testing.wire import Delivery, cut_off
@@ -111,6 +112,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body_length=length,
             body_sha256=digest.hexdigest(),
             peer=str(self.client_address[0]),
+            certificate=certificate_subject(self.connection),
         )
 
 
@@ -161,6 +163,12 @@ class Listener(http.server.ThreadingHTTPServer):
     def port(self) -> int:
         """The port that is listened on."""
         return int(self.server_address[1])
+
+    @property
+    def origin(self) -> str:
+        """Scheme, address and port of its URLs."""
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{self.host}:{self.port}"
 
     def serve(self, realm: Realm) -> None:
         """Begins to answer."""

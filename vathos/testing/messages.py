@@ -36,7 +36,8 @@ class Request:
     """One request, read whole.
 
     Of a request to the protected API only the length and the hash of the body are kept. The path
-    is percent-encoded as it was sent, and `headers` are found in any case.
+    is percent-encoded as it was sent, and `headers` are found in any case. `certificate` is the
+    subject of the client's TLS certificate, if TLS verified one.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Request:
     body_length: int
     body_sha256: str
     peer: str = ""
+    certificate: str = ""
 
     @property
     def form(self) -> tuple[tuple[str, str], ...]:

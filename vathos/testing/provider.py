@@ -30,10 +30,11 @@ from oauthlib.oauth2 import (
 from oauthlib.oauth2.rfc6749.tokens import OAuth2Token
 
 from vathos.testing.accounts import GRANTS, Accounts
+from vathos.testing.assertions import Assertions
 from vathos.testing.dialects import Refusal
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
-from vathos.testing.validator import Validator, basic_credentials, refused
+from vathos.testing.validator import CERTIFICATE, Validator, basic_credentials, refused
 
 __all__ = ["NumberedToken", "Provider", "silence_oauthlib"]
 
@@ -101,11 +102,13 @@ class NumberedToken(BearerToken):
 class Provider:
     """Answers token, revocation and introspection requests; challenges name the realm."""
 
-    def __init__(self, accounts: Accounts, ledger: Ledger, realm: str) -> None:
+    def __init__(
+        self, accounts: Accounts, assertions: Assertions, ledger: Ledger, realm: str
+    ) -> None:
         self._ledger = ledger
         self._dialect = ledger.rules.dialect
         self._challenge = f'Basic realm="{realm}"'
-        validator = Validator(accounts, ledger, self._dialect)
+        validator = Validator(accounts, assertions, ledger, self._dialect)
         password = ResourceOwnerPasswordCredentialsGrant(
             validator, pre_token=[self._require_username]
         )
@@ -143,21 +146,20 @@ class Provider:
         # oauthlib reads only the scheme and the query of the URI; it demands https in some places,
         # and over loopback http is as good.
         uri = f"https://localhost{request.path}" + (f"?{request.query}" if request.query else "")
+        fields = {**request.headers, CERTIFICATE: request.certificate}
         # One lock from the first check to the last note: two refreshes with one token are two
         # steps, never one and a half.
         with self._ledger.lock, _oauthlib_silent():
             try:
-                headers, content, status = create(
-                    uri, request.method, dict(request.form), dict(request.headers)
-                )
+                headers, content, status = create(uri, request.method, dict(request.form), fields)
             except OAuth2Error as error:
                 # The revocation endpoint does not expect one from the validator.
                 headers, content, status = {}, error.json, error.status_code
-        fields = {"Content-Type": "application/json", **headers, **_NOT_TO_BE_STORED}
-        fields.pop("WWW-Authenticate", None)
+        answered = {"Content-Type": "application/json", **headers, **_NOT_TO_BE_STORED}
+        answered.pop("WWW-Authenticate", None)
         if status == 401:  # noqa: PLR2004 - the challenge names the scheme that works here (§5.2)
-            fields["WWW-Authenticate"] = self._challenge
-        return Response(status, fields, content.encode())
+            answered["WWW-Authenticate"] = self._challenge
+        return Response(status, answered, content.encode())
 
     def _objection(self, request: Request) -> Refusal | None:
         """Finds what oauthlib does not object to."""
@@ -166,7 +168,8 @@ class Provider:
         names = Counter(name for name, _ in request.form)
         if any(count > 1 for count in names.values()):
             return self._dialect.duplicate
-        if basic_credentials(request.headers) is not None and "client_secret" in names:
+        by_basic = basic_credentials(request.headers) is not None
+        if by_basic + ("client_secret" in names) + ("client_assertion" in names) > 1:
             # RFC 6749 §2.3: not more than one authentication method in a request.
             return Refusal(400, "invalid_request", "Two client authentication methods in one")
         return None

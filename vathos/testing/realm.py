@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from vathos.testing.accounts import Accounts
 from vathos.testing.api import ProtectedApi
+from vathos.testing.assertions import Assertions
 from vathos.testing.faults import Fault, WaitingFault
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
 from vathos.testing.provider import Provider
 from vathos.testing.records import RecordedRequest, Records
 from vathos.testing.urls import Urls
+from vathos.testing.workloads import Workloads
 
 __all__ = ["ENDPOINTS", "Exchange", "FaultQueue", "Realm"]
 
-ENDPOINTS = ("token", "api", "revocation", "introspection", "discovery")
+ENDPOINTS = ("token", "api", "revocation", "introspection", "discovery", "workloads", "github")
 
 
 class FaultQueue:
@@ -110,9 +112,18 @@ class Realm:
         self._on_request = on_request
         self.now = ledger.now
         self.faults = FaultQueue(ledger.now)
-        self.records = Records(accounts.secrets)
+        self.workloads = Workloads(urls, ledger.now)
+        self.records = Records(lambda: (*accounts.secrets(), self.workloads.request_token))
         self.api = ProtectedApi(ledger, self.records, urls)
-        self._provider = Provider(accounts, ledger, urls.realm)
+        assertions = Assertions(
+            accounts,
+            self.workloads,
+            audience=urls.issuer,
+            now=ledger.now,
+            single_use=ledger.rules.single_use_workload_tokens,
+        )
+        self._accounts = accounts
+        self._provider = Provider(accounts, assertions, ledger, urls.realm)
 
     def arrive(self, request: Request) -> Exchange:
         """Records a request and decides what goes wrong with it."""
@@ -149,7 +160,9 @@ class Realm:
             case "introspection":
                 return self._provider.introspection(request)
             case "discovery":
-                return Response.json(self.urls.document())
+                return Response.json(self.urls.document(self._accounts.authentication_methods()))
+            case "workloads" | "github":
+                return self.workloads.answer(request)
             case "api":
                 return self.api.answer(request)
             case _:

@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from oauthlib.common import CaseInsensitiveDict
 
 from vathos.testing.messages import Request, authorization_scheme
+from vathos.testing.signatures import claims_of
 from vathos.testing.tokens import AccessToken
 from vathos.testing.validator import basic_credentials
 
 __all__ = ["RecordedRequest", "Records"]
 
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie"}
-_SECRET_NAMES = re.compile(r"secret|password|token(?!_type)|assertion|^code", re.IGNORECASE)
+_SECRET_NAMES = re.compile(
+    r"secret|password|token(?!_type)|assertion(?!_type)|^code", re.IGNORECASE
+)
 _TOKENS = re.compile(r"(access|refresh)-token-\d+-[\w-]+")
 
 # A shorter secret may be part of any word; its own field is redacted by its name.
@@ -33,8 +37,8 @@ class RecordedRequest:
     Attributes:
         number: Counted from 1 over all endpoints.
         time: When it arrived, by the server's clock (Unix seconds).
-        endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"` or
-            `"unknown"`.
+        endpoint: `"token"`, `"api"`, `"revocation"`, `"introspection"`, `"discovery"`,
+            `"workloads"`, `"github"` or `"unknown"`.
         method: The method, in upper case.
         path: The path.
         query: The query parameters.
@@ -49,6 +53,7 @@ class RecordedRequest:
         authorization_scheme: Its first word, such as `"Bearer"`, or `None`.
         token_number: At the protected API: number of the presented token; `None` if there was
             none, or none of this server.
+        assertion: What the client assertion says (RFC 7523 §3), checked or not; empty without one.
         body_length: Length of the body in bytes.
         body_sha256: At the protected API: hexadecimal SHA-256 of the body; empty elsewhere.
     """
@@ -68,6 +73,7 @@ class RecordedRequest:
     has_authorization: bool
     authorization_scheme: str | None
     token_number: int | None
+    assertion: Mapping[str, Any]
     body_length: int
     body_sha256: str
 
@@ -111,6 +117,7 @@ class Records:
                 has_authorization="Authorization" in request.headers,
                 authorization_scheme=None if scheme is None else hide(scheme),
                 token_number=token.number if token else None,
+                assertion=_said(form.get("client_assertion", "")),
                 body_length=request.body_length,
                 # The hash of a form would let somebody try short passwords on it.
                 body_sha256=request.body_sha256 if endpoint == "api" else "",
@@ -148,6 +155,14 @@ class Records:
         forms = [re.escape(each) for each in (*secrets, *encoded)]
         pattern = re.compile("|".join([_TOKENS.pattern, *forms]))
         return lambda text: pattern.sub("***", text)
+
+
+def _said(assertion: str) -> Mapping[str, Any]:
+    """Reads the claims of an assertion; without its signature it proves nothing."""
+    try:
+        return MappingProxyType(dict(claims_of(assertion)))
+    except ValueError:
+        return MappingProxyType({})
 
 
 def _hidden(pairs: Mapping[str, str], hide: Callable[[str], str]) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from vathos.testing.dialects import DIALECTS, Rules
 from vathos.testing.http_server import Listener
 from vathos.testing.provider import silence_oauthlib
 from vathos.testing.records import RecordedRequest
+from vathos.testing.signatures import need_jwt
 from vathos.testing.urls import Urls
 
 __all__ = ["AuthorizationServer"]
@@ -51,13 +52,18 @@ class AuthorizationServer(Controls):
         port: The port; 0 for any free one.
         clock: Returns the time (Unix seconds).
         realm: The name of the realm, a part of every URL but the API's.
-        tls: A server context; the URLs are https then.
+        tls: A server context; the URLs are https then. If it asks for certificates, clients can
+            authenticate by theirs (RFC 8705).
+        mtls: A server context that asks for client certificates, to listen with on a port of its
+            own, which the discovery document tells as `mtls_endpoint_aliases` (RFC 8705 §5).
+        single_use_workload_tokens: Whether a workload token authenticates only once.
         control: Whether to accept orders at `control_url`, from this machine only.
         on_request: Called with each request when it is over, on the thread that served it.
 
     Raises:
         ValueError: If there is no such dialect.
         OSError: If the address cannot be listened on.
+        ImportError: If a client has keys or a workload, and the extra `jwt` is not installed.
     """
 
     def __init__(
@@ -76,6 +82,8 @@ class AuthorizationServer(Controls):
         clock: Callable[[], float] = time.time,
         realm: str = "picking",
         tls: ssl.SSLContext | None = None,
+        mtls: ssl.SSLContext | None = None,
+        single_use_workload_tokens: bool = False,
         control: bool = False,
         on_request: Callable[[RecordedRequest], object] | None = None,
     ) -> None:
@@ -87,27 +95,34 @@ class AuthorizationServer(Controls):
             rotate_refresh_tokens=rotate_refresh_tokens,
             detect_reuse=detect_reuse,
             refresh_for_client_credentials=refresh_for_client_credentials,
+            single_use_workload_tokens=single_use_workload_tokens,
             dialect=DIALECTS[dialect],
         )
         known_clients = tuple(clients) or (Client("robot", secrets.token_urlsafe(16)),)
         known_users = tuple(users) or (User("ada", secrets.token_urlsafe(16)),)
+        if any("private_key_jwt" in each.authentication_methods for each in known_clients):
+            need_jwt()
         silence_oauthlib()
-        self._listener = Listener((host, port), tls)
-        scheme = "http" if tls is None else "https"
-        self._urls = Urls(f"{scheme}://{self._listener.host}:{self._listener.port}", realm)
+        self._listeners = [Listener((host, port), tls)]
+        if mtls is not None:
+            self._listeners.append(Listener((host, 0), mtls))
+        origin, *aliases = [listener.origin for listener in self._listeners]
+        self._urls = Urls(origin, realm, *aliases)
         super().__init__(
             rules, known_clients, known_users, self._urls, clock=clock, on_request=on_request
         )
         if control:
             self._realm.control = Control(self).answer
-        self._listener.serve(self._realm)
+        for listener in self._listeners:
+            listener.serve(self._realm)
 
     def close(self) -> None:
         """Stops listening, drops every connection and waits for every thread.
 
         Requests that wait in a fault end at once. Closing twice is harmless.
         """
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +162,28 @@ class AuthorizationServer(Controls):
     def api_url(self) -> str:
         """The base URL of the protected API."""
         return self._urls.api
+
+    @property
+    def workload_issuer(self) -> str:
+        """The issuer identifier of workload tokens; its discovery document names the keys."""
+        return self._urls.workloads
+
+    @property
+    def workload_keys_url(self) -> str:
+        """The URL of the keys that verify workload tokens (JWKS, RFC 7517)."""
+        return self._urls.workload_keys
+
+    @property
+    def github_environment(self) -> dict[str, str]:
+        """The variables of a GitHub Actions job with `permissions: id-token: write`.
+
+        Such a job gets tokens from this server, for the workload
+        `repo:example/picking:ref:refs/heads/main`, that live for 300 s.
+        """
+        return {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": self._urls.github,
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self._realm.workloads.request_token,
+        }
 
     @property
     def control_url(self) -> str:

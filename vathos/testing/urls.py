@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vathos.testing.accounts import GRANTS
+from vathos.testing.signatures import ALGORITHMS
 
 __all__ = ["Urls"]
 
@@ -18,6 +20,8 @@ class Urls:
 
     origin: str
     realm: str
+    mtls_origin: str = ""
+    """Where clients show their certificates, if that is a place of its own."""
 
     @property
     def issuer(self) -> str:
@@ -39,6 +43,22 @@ class Urls:
         """The base URL of the control endpoint."""
         return f"{self.origin}{_CONTROL}".rstrip("/")
 
+    @property
+    def workloads(self) -> str:
+        """The issuer identifier of workload tokens."""
+        return f"{self.origin}/workloads"
+
+    @property
+    def workload_keys(self) -> str:
+        """The URL of the keys that verify workload tokens (JWKS, RFC 7517)."""
+        return f"{self.workloads}/keys"
+
+    @property
+    def github(self) -> str:
+        """The URL where a job asks for a workload token as in GitHub Actions."""
+        # GitHub's has a query of its own, so that a client must add to it.
+        return f"{self.workloads}/github?api-version=2.0"
+
     def endpoint(self, name: str) -> str:
         """Returns the URL of an OAuth endpoint."""
         return f"{self.issuer}/protocol/openid-connect{_ENDPOINTS[name]}"
@@ -57,6 +77,10 @@ class Urls:
         )
         if url in places:
             return "discovery"
+        if url in (f"{self.workloads}/.well-known/openid-configuration", self.workload_keys):
+            return "workloads"
+        if url == self.github.partition("?")[0]:
+            return "github"
         return next((name for name in _ENDPOINTS if url == self.endpoint(name)), "unknown")
 
     @staticmethod
@@ -71,16 +95,27 @@ class Urls:
             return "Realm does not exist"
         return "Unable to find matching target resource method"
 
-    def document(self) -> dict[str, object]:
-        """Writes the discovery document (RFC 8414 §2)."""
-        methods = ["client_secret_basic", "client_secret_post"]
-        return {
+    def document(self, methods: Iterable[str]) -> dict[str, object]:
+        """Writes the discovery document (RFC 8414 §2), with these authentication methods."""
+        known = list(methods)
+        document: dict[str, object] = {
             "issuer": self.issuer,
-            "token_endpoint": self.endpoint("token"),
-            "revocation_endpoint": self.endpoint("revocation"),
-            "introspection_endpoint": self.endpoint("introspection"),
+            **self._endpoints(),
             "grant_types_supported": list(GRANTS),
-            "token_endpoint_auth_methods_supported": methods,
-            "revocation_endpoint_auth_methods_supported": methods,
-            "introspection_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_methods_supported": known,
+            "revocation_endpoint_auth_methods_supported": known,
+            "introspection_endpoint_auth_methods_supported": known,
         }
+        if "private_key_jwt" in known:
+            algorithms = list(ALGORITHMS)
+            document["token_endpoint_auth_signing_alg_values_supported"] = algorithms
+        if self.mtls_origin:
+            # RFC 8705 §5: where to go with a certificate, instead of the endpoints above.
+            document["mtls_endpoint_aliases"] = {
+                name: url.replace(self.origin, self.mtls_origin, 1)
+                for name, url in self._endpoints().items()
+            }
+        return document
+
+    def _endpoints(self) -> dict[str, str]:
+        return {f"{name}_endpoint": self.endpoint(name) for name in _ENDPOINTS}

@@ -14,11 +14,17 @@ from oauthlib.common import Request
 from oauthlib.oauth2 import OAuth2Error, RequestValidator
 
 from vathos.testing.accounts import Accounts, Client, Verdict, same_secret, service_account_name
+from vathos.testing.assertions import Assertions, BadAssertionError
+from vathos.testing.certificates import same_subject
 from vathos.testing.dialects import Dialect, Refusal
 from vathos.testing.ledger import Ledger
 from vathos.testing.tokens import AccessToken, RefreshState, RefreshToken
 
-__all__ = ["Validator", "basic_credentials", "refused"]
+__all__ = ["CERTIFICATE", "Validator", "basic_credentials", "refused"]
+
+CERTIFICATE = ":certificate"
+"""The header that carries the subject of a client's certificate to oauthlib; HTTP/1.1 has no header
+name with a colon, so that no client can send it."""
 
 Members = dict[str, int | str | list[str]]
 
@@ -46,9 +52,12 @@ def basic_credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
 class Validator(RequestValidator):
     """Answers oauthlib from the accounts and the ledger; the arguments are oauthlib's."""
 
-    def __init__(self, accounts: Accounts, ledger: Ledger, dialect: Dialect) -> None:
+    def __init__(
+        self, accounts: Accounts, assertions: Assertions, ledger: Ledger, dialect: Dialect
+    ) -> None:
         super().__init__()
         self._accounts = accounts
+        self._assertions = assertions
         self._ledger = ledger
         self._dialect = dialect
 
@@ -57,17 +66,12 @@ class Validator(RequestValidator):
         return True
 
     def authenticate_client(self, request: Request, *args: Any, **kwargs: Any) -> bool:
-        """Authenticates a client by `client_secret_basic` or `client_secret_post`."""
-        named = request.client_id or ""
-        posted = (named, request.client_secret or "")
-        client_id, secret = basic_credentials(request.headers) or posted
-        client = self._accounts.client(client_id)
-        if client is None or named not in ("", client_id):
-            raise refused(self._dialect.unknown_client)
+        """Authenticates a client by secret, assertion (RFC 7523) or certificate (RFC 8705)."""
+        form = dict(request.decoded_body or ())
+        client = self._client_by_assertion(form) or self._client_by_name(request)
         if not client.enabled:
             raise refused(self._dialect.disabled_client)
-        if not same_secret(client.client_secret, secret):
-            raise refused(self._dialect.wrong_client_secret)
+        client_id = client.client_id
         request.client = client
         request.client_id = client_id
         if request.grant_type is not None:
@@ -77,6 +81,39 @@ class Validator(RequestValidator):
         if request.grant_type == "client_credentials":
             self._require_service_account(client_id)
         return True
+
+    def _client_by_assertion(self, form: Mapping[str, str]) -> Client | None:
+        """Returns the client that an assertion proves; `None` if there is no assertion."""
+        if not form.keys() & {"client_assertion", "client_assertion_type"}:
+            return None
+        try:
+            client = self._assertions.client(form)
+        except BadAssertionError as error:
+            dialect = self._dialect
+            refusal = dialect.bad_assertion if error.client else dialect.unknown_assertion
+            text = refusal.description.format(error)
+            raise refused(replace(refusal, description=text)) from None
+        if form.get("client_id", client.client_id) != client.client_id:
+            raise refused(self._dialect.foreign_assertion)
+        return client
+
+    def _client_by_name(self, request: Request) -> Client:
+        """Returns the client that a secret or a certificate proves."""
+        named = request.client_id or ""
+        posted = (named, request.client_secret or "")
+        client_id, secret = basic_credentials(request.headers) or posted
+        client = self._accounts.client(client_id)
+        if client is None or named not in ("", client_id):
+            raise refused(self._dialect.unknown_client)
+        if not client.enabled:
+            raise refused(self._dialect.disabled_client)
+        if client.certificate is not None and not secret:
+            proven = same_subject(client.certificate, request.headers.get(CERTIFICATE, ""))
+        else:
+            proven = bool(secret) and same_secret(client.client_secret, secret)
+        if not proven:
+            raise refused(self._dialect.wrong_client_secret)
+        return client
 
     def _require_service_account(self, client_id: str) -> None:
         name = service_account_name(client_id)
