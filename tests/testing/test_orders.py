@@ -19,8 +19,8 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("advance", {"seconds": math.nan}, "advance: seconds must be a number"),
     ("advance", {"secnds": 1}, "advance: unknown name 'secnds' (did you mean 'seconds'?)"),
     ("forget_requests", {"all": 1}, "forget_requests: unknown name 'all'; there is none"),
-    ("fail", {}, "fail: endpoint is missing; it is token, api, revocation, introspection or "
-     "discovery"),
+    ("fail", {}, "fail: endpoint is missing; it is token, api, revocation, "
+     "introspection, discovery, workloads or github"),
     ("fail", {"endpoint": "tokn", "fault": {}}, "fail: endpoint must be token, api, revocation, "
      "introspection, discovery, workloads or github"),
     ("fail", {"endpoint": "token"}, "fail: fault is missing; it is an object"),
@@ -32,8 +32,8 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("fail", {**FAULT, "seconds": 0}, "fail: seconds must be a number above 0"),
     ("fail", {**FAULT, "times": 1, "seconds": 1}, "fail: both times and seconds are given; leave "
      "one out"),
-    ("heal", {"endpoint": None}, "heal: endpoint must be token, api, revocation, introspection or "
-     "discovery"),
+    ("heal", {"endpoint": None}, "heal: endpoint must be token, api, revocation, "
+     "introspection, discovery, workloads or github"),
     ("revoke", {}, "revoke: what is missing; it is access_tokens, sessions or all"),
     ("revoke", {"what": "all", "username": "ada"}, "revoke: username goes with what = sessions"),
     ("revoke", {"what": "sessions", "username": "adda"}, "revoke: there is no user 'adda' (did "
