@@ -34,14 +34,6 @@ def iso(moment: float | None) -> str | None:
     return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _raw(token: Token, _: Settings, __: bool) -> str:
-    return f"{token.access_token}\n"
-
-
-def _header(token: Token, _: Settings, __: bool) -> str:
-    return f"Authorization: Bearer {token.access_token}"
-
-
 def _env(token: Token, _: Settings, __: bool) -> str:
     import shlex  # noqa: PLC0415 - not for the default format
 
@@ -95,9 +87,9 @@ def _line(value: dict[str, object]) -> str:
 
 
 FORMATS: dict[str, Callable[[Token, Settings, bool], str]] = {
-    "raw": _raw,
+    "raw": lambda token, *_: f"{token.access_token}\n",
     "json": _json,
-    "header": _header,
+    "header": lambda token, *_: f"Authorization: Bearer {token.access_token}",
     "env": _env,
     "exec": _exec,
 }

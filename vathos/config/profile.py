@@ -107,7 +107,8 @@ class _File(NamedTuple):
         for key, value in file.values.items():
             if key not in _TOP_LEVEL:
                 _refuse_at_top(file.place("", key), key, value)
-            if key == "profile" and not _is_table_of_tables(value):
+            tables = value.values() if isinstance(value, dict) else [value]
+            if key == "profile" and not all(isinstance(each, dict) for each in tables):
                 place = file.place("", key)
                 configuration_error(f"{place}: profile must be a table; write [profile.NAME]")
         file.check(found)
@@ -209,10 +210,6 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     if reason is not None:  # here: the parser's error may hold the text of the file
         configuration_error(f"{path} is not TOML: {reason}")
     return values
-
-
-def _is_table_of_tables(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
 
 
 def _has_password(store: object) -> bool:

@@ -104,9 +104,15 @@ class FastSession(Session):
 
         prepared = PreparedRequest()
         prepared.prepare_method(request.method.upper())
-        _prepare_url(prepared, request.url, params)
+        if params is None and type(request.url) is str and len(request.url) <= _LONGEST_URL:
+            prepared.url = _prepared_url(request.url)
+        else:
+            prepared.prepare_url(request.url, params)
         prepared.headers = headers
-        _prepare_cookies(prepared, jar)
+        if jar is None:  # an empty one has no Cookie header
+            prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]  # noqa: SLF001 - as prepare_cookies
+        else:
+            prepared.prepare_cookies(jar)
         prepared.prepare_body(request.data, request.files, request.json)
         prepared.prepare_auth(auth, request.url)
         prepared.prepare_hooks(hooks)
@@ -159,24 +165,9 @@ def _is_plain(name: Any, value: Any) -> bool:
     return True
 
 
-def _prepare_url(prepared: PreparedRequest, url: Any, params: Any) -> None:
-    """Prepares a URL; one without parameters is prepared once, as it depends on nothing else."""
-    if params is None and type(url) is str and len(url) <= _LONGEST_URL:
-        prepared.url = _prepared_url(url)
-    else:
-        prepared.prepare_url(url, params)
-
-
 @lru_cache(maxsize=256)
 def _prepared_url(url: str) -> str | None:
+    """Prepares a URL without parameters, which depends on nothing else."""
     prepared = PreparedRequest()
     prepared.prepare_url(url, None)
     return prepared.url
-
-
-def _prepare_cookies(prepared: PreparedRequest, jar: Any) -> None:
-    """Sets the Cookie header; an empty jar has none, so it is not asked."""
-    if jar is None:
-        prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]  # noqa: SLF001 - as prepare_cookies
-    else:
-        prepared.prepare_cookies(jar)

@@ -178,9 +178,8 @@ def token_from(
         "unauthorized_client": InvalidClientError,
         "invalid_grant": InvalidGrantError,
     }.get(str((payload or {}).get("error")), TokenResponseError)
-    said = " ".join(
-        filter(None, (words.get("error"), _in_brackets(words.get("error_description"))))
-    )
+    description = words.get("error_description")
+    said = " ".join(filter(None, (words.get("error"), description and f"({description})")))
     raise kind(
         f"the token endpoint {endpoint} answered HTTP {answer.status}"
         f"{' ' + said if said else ''}: {_remedy(answer, grant, kind, flaw, endpoint)}",
@@ -253,10 +252,6 @@ def _origin_text(location: str) -> str:
         return (
             "another path of the same host" if location.startswith("/") else "nowhere in particular"
         )
-
-
-def _in_brackets(text: str | None) -> str:
-    return f"({text})" if text else ""
 
 
 def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:

@@ -172,7 +172,10 @@ class Renewer:
             # Not the token at hand: its refresh token may be in other hands as well.
             obtained = attempt.obtain(older)
         except VathosError as error:
-            pause = self._back_off(identity, error)
+            at = clock()
+            asked = retry_after(getattr(error, "retry_after", None), at.wall)
+            process.failures.start(identity.key, at, at_least=asked or 0.0)
+            pause = process.failures.left(identity.key, at)
             happened = RenewalFailed(identity.name, copy.copy(error), order.ahead, pause)
             order.happened.append(happened)
             raise
@@ -181,13 +184,6 @@ class Renewer:
         before = older.renewal_seconds * _DECAY if older is not None else 0.0
         seconds = max(clock().boot - started, before)
         return obtained._replace(token=replace(obtained.token, renewal_seconds=seconds))
-
-    def _back_off(self, identity: Identity, error: VathosError) -> float:
-        """Starts the next backoff, at least what the server asked for; returns its seconds."""
-        at = self._endpoint.clock()
-        asked = retry_after(getattr(error, "retry_after", None), at.wall)
-        process.failures.start(identity.key, at, at_least=asked or 0.0)
-        return process.failures.left(identity.key, at)
 
     def _announce(self, obtained: Obtained) -> None:
         fields = {"vathos.identity": self._credentials.name}

@@ -180,9 +180,8 @@ class FileStore:
         if ours[2] != "json":
             entry = file.replace(f".{ours[2]}", ".json")
             return entry not in ages and age > _FORGOTTEN_AFTER
-        return age > _FORGOTTEN_AFTER or (_is_followed(file, ours[1], ages) and self._is_dead(file))
-
-    def _is_dead(self, file: str) -> bool:
+        if age > _FORGOTTEN_AFTER or not _is_followed(file, ours[1], ages):
+            return age > _FORGOTTEN_AFTER
         token = self._read(file)
         expires_at = None if token is None else token.expires_at
         return expires_at is not None and expires_at < time.time() - _STRAY_AFTER

@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             _show(check, sys.stdout)
     if options.json:
-        print(json.dumps([_members(check) for check in checks]))
+        names = ("name", "outcome", "detail", "fix")
+        print(json.dumps([{name: getattr(each, name) for name in names} for each in checks]))
     return _status(checks)
 
 
@@ -91,7 +92,3 @@ def _show(check: Check, stream: TextIO) -> None:
     if check.fix is not None:
         print(f"{'':7}  → {printable(check.fix)}", file=stream)
     stream.flush()
-
-
-def _members(check: Check) -> dict[str, str | None]:
-    return {name: getattr(check, name) for name in ("name", "outcome", "detail", "fix")}

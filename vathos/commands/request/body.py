@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import stat
 import sys
@@ -178,16 +179,12 @@ def _checked(content: bytes) -> bytes:
 
 def _parsed(text: str) -> Any:
     """Parses JSON, but not `NaN`, `Infinity` or `1e999`, which only Python accepts."""
-    return json.loads(text, parse_constant=_no_number, parse_float=_number)
-
-
-def _no_number(_: str) -> NoReturn:
-    raise ValueError
+    return json.loads(text, parse_constant=_number, parse_float=_number)
 
 
 def _number(text: str) -> float:
     number = float(text)
-    if number in {float("inf"), float("-inf")}:
+    if not math.isfinite(number):
         raise ValueError
     return number
 

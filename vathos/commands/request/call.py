@@ -153,13 +153,9 @@ class Caller:
             response.elapsed.total_seconds() * 1000,
         )
         target = self._session.get_redirect_target(response)
-        if target:
-            self._tell_redirect(urljoin(response.url, target))
-
-    def _tell_redirect(self, url: str) -> None:
         with contextlib.suppress(ValueError):  # requests will say so
-            receiver: Origin = origin_of(url)
-            if receiver != self.origin:
+            receiver: Origin = origin_of(urljoin(response.url, target or ""))
+            if target and receiver != self.origin:
                 log.warning("redirected to %s, where the token is not sent", receiver)
 
 

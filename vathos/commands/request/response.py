@@ -7,7 +7,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
 import requests
@@ -33,7 +33,8 @@ def opened(path: str | None) -> Iterator[BinaryIO]:
     if path in {None, "-"}:
         yield sys.stdout.buffer
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    # Ends the process as Ctrl-C does: killed without a word, it would leave a half file.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
     # Only the errors of opening concern the file: the body may fail for other reasons.
     with contextlib.ExitStack() as stack:
         stack.callback(signal.signal, signal.SIGTERM, before)
@@ -44,11 +45,6 @@ def opened(path: str | None) -> Iterator[BinaryIO]:
                 Exit.FAILED, f"-o: {path} cannot be written: {error.strerror}"
             ) from None
         yield target
-
-
-def _end(*_: object) -> NoReturn:
-    """Ends the process as Ctrl-C does: killed without a word, it would leave a half file."""
-    raise SystemExit(Exit.TERMINATED)
 
 
 class Receiver:
