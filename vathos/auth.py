@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import rewind_body
 
-from vathos.errors import ConfigurationError, InsecureTransportError, VathosError
+from vathos.errors import ConfigurationError, InsecureTransportError, RenewalTimeout, VathosError
 from vathos.events import Events, Replayed
 from vathos.oauth.challenges import bearer_error
 from vathos.oauth.transport import shut
@@ -29,6 +30,9 @@ log = logger("auth")
 
 _UNAUTHORIZED = 401
 
+_SHORT_WAIT = 1.0
+"""Seconds that a call waits for one attempt to renew, after others have waited in vain."""
+
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
 
@@ -44,7 +48,8 @@ class BearerAuth(AuthBase):
 
     If the API answers 401, the request is retried once with another token, unless its body cannot
     be sent again. If the API refuses the other token too, no 401 forces another renewal for 5 s,
-    and then for longer each time, up to 5 min.
+    and then for longer each time, up to 5 min. Where it has refused four new tokens in a row, the
+    request is first sent again with the same one: one server of the API may be wrong.
 
     A URL that is not HTTP, for which somebody mounted an adapter, gets no token.
 
@@ -168,17 +173,19 @@ class _Replay:
             return response
         if not self.auth.replay:
             return response
+        rejections, name, at = process.rejections, self.auth.source.name, self.auth.clock()
+        if rejections.is_doubtful(name) and not rejections.left(name, at):
+            again = self._resend(response, self.token, kwargs)
+            if again.status_code != _UNAUTHORIZED:
+                log.warning(
+                    "the API accepted a token that it had refused; perhaps one of its servers is "
+                    "wrong; no 401 forces a renewal for %.0f s",
+                    rejections.start(name, at),
+                )
+                return again
+            response = again
         other = self._other_token(kwargs.get("timeout"))
-        if other is None:
-            return response
-        request = response.request.copy()
-        if not _rewound(request):
-            log.info(
-                "401 returned to the caller: the body cannot be sent again; "
-                "the next call has a new token"
-            )
-            return response
-        return self._resend(response, request, other, kwargs)
+        return response if other is None else self._resend(response, other, kwargs)
 
     def token_is_on(self, request: requests.PreparedRequest) -> bool:
         """Tells whether the request carries exactly this token: after a redirect it may not."""
@@ -186,30 +193,39 @@ class _Replay:
 
     def _other_token(self, timeout: Any) -> Token | None:
         """Finds a token to try instead; `None` if there is none."""
-        source = self.auth.source
+        source, most = self.auth.source, math.inf
         try:
             token = _ask(source, timeout)
             if token.access_token == self.token.access_token:
-                at = self.auth.clock()
-                wait = process.rejections.left(source.name, at)
+                wait = process.rejections.left(source.name, self.auth.clock())
+                if isinstance(source, CachedSource):
+                    most = process.rejections.patience(self.token, source.timeout)
+                    # In an outage one call waits, for all: the next ones get their 401 at once.
+                    if (backoff := source.state().backoff) >= most:
+                        wait = max(wait, backoff)
                 if wait > 0:
                     log.info("401 returned to the caller: no renewal for another %.0f s", wait)
                     return None
-                token = _ask(source, timeout, self.token)
+                token = _ask(source, timeout, self.token, max(most, _SHORT_WAIT))
         except VathosError as error:
+            if most < 0 and isinstance(error, RenewalTimeout):  # it hangs, which starts no backoff
+                process.rejections.start(source.name, self.auth.clock())
             log.warning("401 returned to the caller: no other token: %s", error)
             return None
         return None if token.access_token == self.token.access_token else token
 
     def _resend(
-        self,
-        response: requests.Response,
-        request: requests.PreparedRequest,
-        token: Token,
-        kwargs: dict[str, Any],
+        self, response: requests.Response, token: Token, kwargs: dict[str, Any]
     ) -> requests.Response:
-        """Sends the request again without the session's hooks, so that it happens only once."""
-        name, clock = self.auth.source.name, self.auth.clock
+        """Sends the request again, without the session's hooks; returns the 401 if it cannot."""
+        request = response.request.copy()
+        if not _rewound(request):
+            log.info(
+                "401 returned to the caller: the body cannot be sent again; "
+                "the next call has a new token"
+            )
+            return response
+        clock = self.auth.clock
         _drain(response)
         request.headers["Authorization"] = _header(token)
         jar = request._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - as requests' own HTTPDigestAuth
@@ -217,32 +233,39 @@ class _Replay:
         request.prepare_cookies(jar)
         started = clock().boot
         replayed: requests.Response = response.connection.send(request, **kwargs)
-        replayed.history.append(response)
+        replayed.history += [*response.history, response]
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
-        if replayed.status_code == _UNAUTHORIZED:
-            if wait := process.rejections.start(name, clock()):
-                log.warning(
-                    "the API refuses a new token too (HTTP 401); perhaps it is for another "
-                    "audience or lacks a scope, or the API trusts another realm; "
-                    "no 401 forces a renewal for %.0f s",
-                    wait,
-                )
-        else:
-            process.rejections.reset(name)
-            log.debug("401: the retry with another token was accepted")
-        self.auth.events.tell(Replayed(name, replayed.status_code))
+        if token is not self.token:
+            self._note(replayed)
+        self.auth.events.tell(Replayed(self.auth.source.name, replayed.status_code))
         return replayed
 
+    def _note(self, replayed: requests.Response) -> None:
+        """Notes whether another token helped."""
+        name, at = self.auth.source.name, self.auth.clock()
+        if replayed.status_code != _UNAUTHORIZED:
+            process.rejections.note_help(name, self.token, at)
+            log.debug("401: the retry with another token was accepted")
+        elif wait := process.rejections.start(name, at):
+            log.warning(
+                "the API refuses a new token too (HTTP 401); perhaps it is for another "
+                "audience or lacks a scope, or the API trusts another realm; "
+                "no 401 forces a renewal for %.0f s",
+                wait,
+            )
 
-def _ask(source: TokenSource, timeout: Any, rejected: Token | None = None) -> Token:
+
+def _ask(
+    source: TokenSource, timeout: Any, rejected: Token | None = None, most: float = math.inf
+) -> Token:
     """Asks for a token within the `timeout` of a call: a number, a pair, or `None`."""
     if not isinstance(source, CachedSource):  # one of the user's keeps its own time
         return source.token(rejected) if rejected else source.token()
     if isinstance(timeout, tuple):
         timeout = None if None in timeout else sum(timeout)
-    seconds = timeout if isinstance(timeout, int | float) else None
-    return source.token(rejected, timeout=seconds)
+    seconds = timeout if isinstance(timeout, int | float) else math.inf
+    return source.token(rejected, timeout=min(seconds, most))
 
 
 def _header(token: Token) -> str:

@@ -201,6 +201,91 @@ def test_unreadable_secret_is_no_trouble_for_another_session_of_the_client(
         assert healthy.get("x").status_code == 200
 
 
+# --- 401 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault(49)
+def test_401_in_an_outage_is_handed_back_at_once(vathos_server: AuthorizationServer) -> None:
+    """One call waits for the outage to end; after it, the backoff holds for 401s too."""
+    account = vathos_server.service_account
+    with VathosSession(**account, store=MemoryStore()) as session:
+        session.get("x")
+        vathos_server.api.refuse_all = True
+        vathos_server.fail("token", Fault.status(503, retry_after=60), times=None)
+        assert session.get("x").status_code == 401
+        asked, waited = vathos_server.count(), session.stats().longest_wait
+        assert [session.get("x").status_code for _ in range(10)] == [401] * 10
+        assert (vathos_server.count(), session.stats().longest_wait) == (asked, waited)
+
+
+def test_401_while_the_token_endpoint_hangs_is_handed_back_at_once(
+    vathos_server: AuthorizationServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two calls wait for an answer that does not come, and the next ones do not."""
+    account = vathos_server.service_account
+    with VathosSession(**account, store=MemoryStore(), token_timeout=0.3) as session:
+        session.get("x")
+        vathos_server.api.refuse_all = True
+        vathos_server.fail("token", Fault.hang(), times=None)
+        with caplog.at_level(logging.INFO, "vathos.auth"):
+            assert [session.get("x").status_code for _ in range(10)] == [401] * 10
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("no renewal for another" in each for each in said) >= 7
+
+
+def test_after_the_backoff_one_call_makes_one_attempt(vathos_server: AuthorizationServer) -> None:
+    """Later calls learn of the end of an outage, and wait only briefly for that."""
+    account = vathos_server.service_account
+    with VathosSession(**account, store=MemoryStore(), token_timeout=0.3) as session:
+        session.get("x")
+        vathos_server.revoke_access_tokens()
+        vathos_server.fail("token", Fault.status(503), times=None)
+        assert session.get("x").status_code == 401
+        vathos_server.heal()
+        wait_for(lambda: session._source.state().backoff == 0)
+        assert session.get("x").status_code == 200
+
+
+def test_short_outage_is_waited_for_after_a_401(vathos_server: AuthorizationServer) -> None:
+    """The first calls with a revoked token wait for its successor beyond a failed renewal."""
+    with VathosSession(**vathos_server.service_account, store=MemoryStore()) as session:
+        session.get("x")
+        vathos_server.revoke_access_tokens()
+        vathos_server.fail("token", Fault.status(503), times=4)
+        assert session.get("x").status_code == 200
+
+
+@pytest.mark.fault(50)
+def test_bad_node_behind_a_balancer_costs_few_token_requests(
+    vathos_server: AuthorizationServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where every second request is refused, each new token helps, and is still no remedy."""
+    with VathosSession(**vathos_server.service_account, store=MemoryStore()) as session:
+        statuses = []
+        for number in range(60):
+            if number % 2:
+                vathos_server.fail("api", Fault.status(401))
+            statuses.append(session.get("x").status_code)
+    assert vathos_server.count() <= 6
+    assert set(statuses[:11]) == {200}
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "one of its servers is wrong" in warning.getMessage()
+
+
+def test_tokens_that_are_revoked_again_and_again_are_renewed(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """However often tokens are revoked, no call fails: none of them is accepted again."""
+    with VathosSession(**vathos_server.service_account, store=MemoryStore()) as session:
+        for _ in range(12):
+            session.get("x")
+            vathos_server.revoke_access_tokens()
+            answer = session.post("x", data=b"body")
+            assert answer.status_code == 200
+    assert [old.status_code for old in answer.history] == [401, 401]
+    assert vathos_server.count() == 13
+
+
 # --- coming in again ----------------------------------------------------------------------------
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from vathos.renewal.lockout import Lockout
+from vathos.renewal.rejections import Rejections
 from vathos.system.backoff import Backoff
 
 __all__ = ["ProcessState", "process"]
 
 
 class ProcessState:
-    """Three backoffs of this process, by identity.
+    """What this process remembers of failures, by identity.
 
     Attributes:
         failures: After a renewal that failed, of whatever kind.
         lockout: After credentials were refused.
-        rejections: After a renewal forced by a 401 that did not help.
+        rejections: After the API refused a token.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class ProcessState:
         # Jitter, so that a fleet that failed together does not come back together.
         self.failures = Backoff(first=0.5, longest=30.0, jitter=0.5)
         self.lockout = Lockout()
-        self.rejections = Backoff()
+        self.rejections = Rejections()
 
 
 process = ProcessState()
