@@ -19,7 +19,7 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.canaries import CANARY, Canary
-from vathos import source
+from vathos import token_source
 from vathos.assembly import forget_sources
 from vathos.renewal import lockout, obtain, renewer
 from vathos.renewal.process import process
@@ -151,7 +151,7 @@ def clock() -> FakeClock:
 def waits(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> QuickWaits:
     """Makes all waits of renewals pass on `clock`, in no time."""
     waits = QuickWaits(clock)
-    for module in (source, lockout, obtain, renewer):
+    for module in (token_source, lockout, obtain, renewer):
         monkeypatch.setattr(module, "time", waits)
     return waits
 

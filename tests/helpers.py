@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from tests.conftest import FakeClock
 from vathos.grants import ClientCredentialsGrant, PasswordGrant
 from vathos.oauth.endpoint import TokenEndpoint
-from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer
+from vathos.token_source import CachedSource
 
 T = TypeVar("T")
 

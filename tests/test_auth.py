@@ -21,10 +21,10 @@ from vathos import BearerAuth, VathosSession
 from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.endpoint import TokenEndpoint
-from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
 from vathos.system import threads
 from vathos.testing import AuthorizationServer, Fault
+from vathos.token_source import CachedSource
 from vathos.tokens import Token
 
 

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from vathos.grants import ClientCredentialsGrant, PasswordGrant
     from vathos.policy import RenewalPolicy
     from vathos.session import VathosSession
-    from vathos.source import TokenSource
+    from vathos.source import source
     from vathos.stores.base import TokenStore
     from vathos.stores.file import FileStore
     from vathos.stores.memory import MemoryStore
+    from vathos.token_source import TokenSource
     from vathos.tokens import Token
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "VathosSession",
     "get_client_token",
     "get_service_account_token",
+    "source",
 ]
 
 # Where each public name lives; imported when first asked for, so that `import vathos` is cheap.
@@ -47,7 +49,7 @@ _ROOMS = {
     "Token": "tokens",
     "TokenRequestError": "errors",
     "TokenResponseError": "errors",
-    "TokenSource": "source",
+    "TokenSource": "token_source",
     "TokenStore": "stores.base",
     "VathosError": "errors",
     "VathosSession": "session",
@@ -61,6 +63,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415 - costs more than the rest of this file
 
         return version("vathos")
+    if name == "source":  # a module that can be called, as it is once it has been imported
+        return import_module("vathos.source")
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

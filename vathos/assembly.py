@@ -14,10 +14,10 @@ from vathos.oauth.discovery import DiscoveredEndpoint
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.transport import Transport
 from vathos.policy import RenewalPolicy
-from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.urls import open_store
 from vathos.system.bounded import Bounded
+from vathos.token_source import CachedSource, Source
 from vathos.tokens import Instant, Token, now
 
 __all__ = ["build_auth", "build_endpoint", "build_source", "forget_sources", "remembered_source"]
@@ -57,9 +57,10 @@ def build_source(
     on_renewed: Callable[[Token], object] | None = None,
     keep_warm: bool = False,
     clock: Callable[[], Instant] = now,
-) -> CachedSource:
+) -> Source:
     """Builds the token source of settings; what is given here goes before what they say."""
-    return CachedSource(
+    return Source(
+        settings,
         settings.grant(),
         build_endpoint(settings, transport, client_authentication, clock),
         open_store(settings.token_store if store is None else store),

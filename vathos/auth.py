@@ -19,9 +19,9 @@ from vathos.oauth.challenges import bearer_error
 from vathos.oauth.transport import shut
 from vathos.oauth.urls import Origin, is_below, origin_of, receiver_of
 from vathos.renewal.process import process
-from vathos.source import CachedSource, TokenSource
 from vathos.system.logs import logger
 from vathos.system.threads import within
+from vathos.token_source import CachedSource, TokenSource
 from vathos.tokens import Instant, Token, now
 
 __all__ = ["BearerAuth"]

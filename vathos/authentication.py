@@ -11,8 +11,8 @@ from vathos.assembly import build_source, remembered_source
 from vathos.config.settings import resolve
 from vathos.grants import Secret
 from vathos.oauth.transport import Transport
-from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
+from vathos.token_source import CachedSource
 
 __all__ = ["get_client_token", "get_service_account_token"]
 

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from vathos.events import Event, Stats
     from vathos.policy import RenewalPolicy
     from vathos.stores.base import TokenStore
+    from vathos.token_source import Source
 
 __all__ = ["VathosSession"]
 
 # Parameters of OAuth2Session alone: one that says something makes the session a plain one.
 _PLAIN = frozenset(
     {"client", "auto_refresh_url", "auto_refresh_kwargs", "redirect_uri", "state", "pkce"}
+)
+
+# What may be given beside a source, as it is about API requests; the others are the source's own.
+_BESIDE_SOURCE = frozenset(
+    {"self", "__class__", "source", "clock", "base_url", "origins", "timeout", "replay"}
 )
 
 
@@ -81,6 +87,9 @@ class VathosSession(FastSession, SourcedSession):
             `token_url`.
         replay: Whether a request that the API answers with 401 is retried once with another token.
         settings: What `vathos.config.settings.resolve` returned, instead of those arguments.
+        source: What `vathos.source` returned, whose tokens the session then uses; beside it only
+            `base_url`, `origins`, `timeout` and `replay` may be given. It is not closed with the
+            session.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
             `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
@@ -117,9 +126,12 @@ class VathosSession(FastSession, SourcedSession):
         issuer: str | None = None,
         replay: bool = True,
         settings: Settings | None = None,
+        source: Source | None = None,
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
+        if source is not None:
+            settings = _settings_beside(source, locals())
         if unknown := oauth.keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
         oauth = {name: value for name, value in oauth.items() if value}
@@ -135,8 +147,9 @@ class VathosSession(FastSession, SourcedSession):
         store = None if store is None else open_store(store)
         self._link = SessionLink()
         self._source = self._bearer = None
-        self._events = Events(on_event)
-        self.clock = clock
+        self._source_is_shared = source is not None
+        self._events = Events(on_event) if source is None else source.events
+        self.clock = clock if source is None else source.clock
         self._settings = settings or resolve(
             {
                 "client_id": client_id,
@@ -154,15 +167,15 @@ class VathosSession(FastSession, SourcedSession):
             profile=profile,
         )
         self.timeout = self._settings.timeout if timeout is None else timeout
-        client_id = self._settings.client_id
-        super().__init__(client_id, scope=scope, token_updater=token_updater, **oauth)
+        client = self._settings.client_id
+        super().__init__(client, scope=scope, token_updater=token_updater, **oauth)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             self._is_plain = bool(oauth)
             return
-        self._source = build_source(
+        self._source = source or build_source(
             self._settings,
             self._link,
             store=store,
@@ -345,7 +358,7 @@ class VathosSession(FastSession, SourcedSession):
 
     def close(self) -> None:
         """Closes the connections, and stops renewing the token ahead of time (`keep_warm`)."""
-        if self._source is not None:
+        if self._source is not None and not self._source_is_shared:
             self._source.close()
         super().close()
 
@@ -367,6 +380,15 @@ class VathosSession(FastSession, SourcedSession):
         is_decided_already = request is not None and is_decided(request)
         if not (self._is_plain or self.token or is_decided_already):
             self._settings.grant()
+
+
+def _settings_beside(source: Source, arguments: dict[str, Any]) -> Settings:
+    """Returns a source's settings, for the base URL among the arguments of a session with it."""
+    given = {**arguments.pop("oauth"), **arguments}
+    named = [name for name in given if given[name] is not None and given[name] is not False]
+    if beside := ", ".join(f"{name}=" for name in named if name not in _BESIDE_SOURCE):
+        raise ConfigurationError(f"{beside} cannot be given beside source=, which has its own")
+    return source.settings.at(arguments["base_url"])
 
 
 def _either(plain: Iterable[str]) -> ConfigurationError:

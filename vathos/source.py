@@ -1,320 +1,118 @@
-"""Anything that answers `token()`, and the source that keeps its token valid."""
+"""`vathos.source(...)`: one token source for everything in the process that calls an API.
+
+The module can be called like the function of the same name, so that `vathos.source` is one thing,
+whichever was imported first.
+"""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
 
-from vathos.errors import (
-    TokenRequestError,
-    TokenResponseError,
-    VathosError,
-)
-from vathos.events import Events, ServedStale
-from vathos.grants import Grant
-from vathos.oauth.endpoint import TokenEndpoint
-from vathos.oauth.identity import Credentials, Identity
-from vathos.oauth.revocation import revoke
-from vathos.policy import Freshness, RenewalPolicy
-from vathos.renewal.cache import TokenCache
-from vathos.renewal.renewer import Renewer
+from vathos.assembly import build_source
+from vathos.config.settings import Settings, resolve
+from vathos.events import Event, Events
+from vathos.policy import RenewalPolicy
 from vathos.stores.base import TokenStore
-from vathos.stores.resilient import ResilientStore
-from vathos.system.logs import logger
-from vathos.system.threads import Background, KeepWarm
-from vathos.tokens import Instant, Token
+from vathos.token_source import CachedSource, Source, SourceState, TokenSource
+from vathos.tokens import Instant, now
 
-__all__ = ["CachedSource", "SourceState", "TokenSource"]
-
-log = logger("source")
-
-_LONGEST_SLEEP = 60.0
-"""Upper bound, in seconds, of the sleep of `keep_warm`, so that a changed clock is noticed."""
+# The classes are in `vathos.token_source`; from here they were imported first.
+__all__ = ["CachedSource", "Source", "SourceState", "TokenSource", "source"]
 
 
-class TokenSource(Protocol):
-    """Answers with a token; safe to ask from any thread."""
+def source(
+    client_id: str | None = None,
+    client_secret: str | Callable[[], str] | None = None,
+    username: str | None = None,
+    password: str | Callable[[], str] | None = None,
+    *,
+    base_url: str | None = None,
+    token_url: str | None = None,
+    issuer: str | None = None,
+    scope: str | Iterable[str] | None = None,
+    audience: str | None = None,
+    store: TokenStore | str | None = None,
+    token_timeout: float | None = None,
+    policy: RenewalPolicy | None = None,
+    client_authentication: str | None = None,
+    token_parameters: Mapping[str, str] | None = None,
+    on_event: Callable[[Event], object] | None = None,
+    keep_warm: bool = False,
+    profile: str | None = None,
+    settings: Settings | None = None,
+    clock: Callable[[], Instant] = now,
+) -> Source:
+    """Builds a token source from the settings that a `VathosSession` takes.
 
-    @property
-    def name(self) -> str:
-        """Names the identity in logs, and shows nothing of it."""
-        ...
-
-    def token(self, rejected: Token | None = None) -> Token:
-        """Gives a token that works.
-
-        Args:
-            rejected: A token that the API refused; the answer is another one if there is any.
-
-        Returns:
-            The token.
-
-        Raises:
-            VathosError: If none can be had.
-        """
-        ...
-
-
-class SourceState(NamedTuple):
-    """What a source knows at the moment; for tests and tools, nothing is asked or renewed.
-
-    Attributes:
-        token: The token at hand in this process, expired or not, or `None`.
-        identity: Whose token it is, by the secrets that were last read.
-        backoff: Seconds for which no renewal is tried, as the last one failed.
-    """
-
-    token: Token | None
-    identity: Identity
-    backoff: float
-
-
-class CachedSource:
-    """Keeps a token at hand, shares it through a store, and renews it ahead of its end.
-
-    A fresh token costs no lock and no I/O. A stale one is handed out while one background renewal
-    runs. In its last seconds a caller waits for the renewal, for half of what is left at most; once
-    a renewal has failed, callers get the token without waiting until it expires. Without a token
-    that works, one caller renews and the others wait for its result, a failure included; where
-    there was a token before, they wait for the server to recover as long as their time allows.
+    It may be used from any thread and in any event loop. `VathosSession(source=...)` and what is in
+    `vathos.integrations` take one. Sources, sessions and the functions of `vathos.authentication`
+    with the same credentials and the same store share one token.
 
     Args:
-        grant: What a token is obtained with; its secrets are read anew at each renewal.
-        endpoint: Where it is obtained.
-        store: Where it is kept.
-        policy: When it must be renewed.
-        timeout: Seconds a caller waits for a token at most.
-        events: Counts renewals and failures and passes them to a hook.
-        on_renewed: Called with each token this source obtained, after it was stored, without any
-            lock held; what it raises is logged.
-        keep_warm: Whether to renew also when no request comes, from the first token on.
+        client_id: Client identifier; what is not given is read from the environment and from the
+            profile, as for `VathosSession`.
+        client_secret: Client secret, or a function that returns it; called at each renewal.
+        username: User name of a person, or `None` for a service account.
+        password: The person's password, or a function that returns it; called at each renewal.
+        base_url: Base URL of the API; if it is given, the token goes to its origin only.
+        token_url: URL of the token endpoint.
+        issuer: URL of the issuer, whose discovery document names the token endpoint; instead of
+            `token_url`.
+        scope: Scope to ask for, as text or as names; by default the server decides.
+        audience: Audience to ask for, if the server wants it.
+        store: Where the token is kept: a store or its URL; by default `VATHOS_TOKEN_STORE`, else
+            memory that all of this process share.
+        token_timeout: Seconds that a caller waits for a token at most; 30 by default.
+        policy: When the token is renewed.
+        client_authentication: `client_secret_post` (the default) or `client_secret_basic` (RFC 6749
+            §2.3.1).
+        token_parameters: Extra fields of the token request, sent at each renewal too.
+        on_event: Called with each event of `vathos.events`, in the thread that caused it.
+        keep_warm: Whether the token is renewed while nobody asks for it too, from the first time
+            until `close`.
+        profile: Name of a profile; by default `VATHOS_PROFILE`, else the default profile.
+        settings: What `vathos.config.settings.resolve` returned, instead of those arguments.
+        clock: Reads the present moment.
+
+    Returns:
+        The source. No token is requested before the first call of `token` or `atoken`.
+
+    Raises:
+        ConfigurationError: If a credential is missing or a value is malformed; the message names
+            it.
     """
-
-    def __init__(
-        self,
-        grant: Grant,
-        endpoint: TokenEndpoint,
-        store: TokenStore,
-        *,
-        policy: RenewalPolicy | None = None,
-        timeout: float = 30.0,
-        events: Events | None = None,
-        on_renewed: Callable[[Token], object] | None = None,
-        keep_warm: bool = False,
-    ) -> None:
-        self.grant = grant
-        self.endpoint = endpoint
-        self.store = store
-        self.policy = policy or RenewalPolicy()
-        self.timeout = timeout
-        self.events = events or Events()
-        self.keep_warm = keep_warm
-        self._credentials = Credentials(endpoint.url, grant)
-        self._cache = TokenCache(ResilientStore(store), self.policy, endpoint.clock)
-        self._renewer = Renewer(
-            self._credentials,
-            endpoint,
-            self._cache,
-            sharing=store,
-            events=self.events,
-            on_renewed=on_renewed,
-        )
-        self._background = Background()
-        self._warmth = KeepWarm()
-        self._failures = 0  # in a row
-        self._closed = 0  # how often
-
-    @property
-    def clock(self) -> Callable[[], Instant]:
-        """Reads the present moment: the endpoint's clock."""
-        return self.endpoint.clock
-
-    @property
-    def name(self) -> str:
-        """Short hash of the identity, without its secrets."""
-        return self._credentials.name
-
-    @property
-    def current(self) -> Token | None:
-        """The token at hand or in the store, expired or not, without asking the server."""
-        return self._cache.at_hand or self._cache.stored(self._credentials.identity)
-
-    def state(self) -> SourceState:
-        """Tells what the source knows, without asking the server or the store.
-
-        Returns:
-            Token, identity and backoff.
-
-        Raises:
-            ConfigurationError: If a secret has not been read before and cannot be read.
-        """
-        backoff = self._renewer.backoff_left()
-        return SourceState(self._cache.at_hand, self._credentials.identity, backoff)
-
-    def token(self, rejected: Token | None = None, *, timeout: float | None = None) -> Token:
-        """Gives a token that works.
-
-        A renewal that takes longer than this caller waits goes on, and serves the next one.
-
-        Args:
-            rejected: A token that the API refused; the answer is another one.
-            timeout: Keyword only. Seconds this caller waits at most; the source's own at most.
-
-        Returns:
-            The token.
-
-        Raises:
-            ConfigurationError: If a secret cannot be read.
-            TokenRequestError: If the token endpoint could not be reached.
-            TokenResponseError: If the token endpoint gave no token.
-            RenewalTimeout: If it took longer than the time allowed.
-        """
-        token = self._cache.at_hand
-        if token is not None and rejected is None:
-            match self.policy.state(token, self.endpoint.clock(), token.renewal_seconds):
-                case Freshness.FRESH:
-                    return token
-                case Freshness.STALE:
-                    self._renew_in_background(token)
-                    return token
-        return self._wait_for_token(rejected, timeout)
-
-    def warm(self) -> float:
-        """Renews the token if that is due; for the thread that keeps it warm.
-
-        Returns:
-            Seconds until it is due again, by the present clocks.
-        """
-        token, at = self._cache.at_hand, self.clock()
-        if token is not None:
-            fresh = self.policy.seconds_fresh(token, at, token.renewal_seconds)
-            if fresh > 0:
-                return min(fresh, _LONGEST_SLEEP)
-        self._renew_ahead(self.timeout)
-        return max(self._renewer.backoff_left(), 0.01)
-
-    def adopt(self, token: Token) -> None:
-        """Takes over a token that was obtained elsewhere, and stores it.
-
-        Args:
-            token: The token.
-        """
-        self._cache.keep(self._credentials.identity, token)
-
-    def forget(self) -> None:
-        """Drops the token here and in the store; the next caller gets a new one."""
-        self._cache.forget(self._credentials.identity)
-
-    def revoke(self, url: str | None = None) -> None:
-        """Revokes the token at the server (RFC 7009), and drops it here and in the store.
-
-        Args:
-            url: The revocation endpoint, if it is not the neighbour of the token endpoint.
-
-        Raises:
-            ConfigurationError: If that is not known.
-            TokenRequestError: If there was no answer; the token is kept.
-            TokenResponseError: If the server refused; the token is kept.
-        """
-        cache = self._cache
-        grant, identity = self._credentials.read()
-        with cache.locked(identity, self.timeout):  # so that no renewal is under way
-            token = cache.stored(identity) or cache.at_hand
-            revoke(self.endpoint, grant, token, url, self.timeout)
-            cache.forget(identity)
-
-    def close(self) -> None:
-        """Ends the thread that keeps the token warm, until the next token is waited for."""
-        self._closed += 1
-        self._warmth.stop()
-
-    def _renew_in_background(self, token: Token) -> None:
-        """Has a token that still works renewed, unless that is under way or has just failed."""
-        if self._renewer.backoff_left() <= 0:
-            budget = min(max(token.seconds_left(self.clock()), 0.5), self.timeout)
-            self._background.start(lambda: self._renew_ahead(budget))
-
-    def _renew_ahead(self, budget: float) -> None:
-        """Renews while no caller waits: a failure is a log line, and another attempt later."""
-        try:
-            self._renewer.renew(None, budget, ahead=True)
-        except VathosError as error:
-            self._note_failure(error)
-        else:
-            self._note_success()
-
-    def _wait_for_token(self, rejected: Token | None, timeout: float | None) -> Token:
-        """Gets a token for a caller who waits, and notes for how long."""
-        started, closed = time.monotonic(), self._closed
-        wait = self.timeout if timeout is None else min(timeout, self.timeout)
-        try:
-            token = self._find_or_renew(rejected, started, wait)
-        finally:
-            self.events.waited(time.monotonic() - started)
-        if self.keep_warm and closed == self._closed:
-            self._warmth.start(self)
-        return token
-
-    def _find_or_renew(self, rejected: Token | None, started: float, wait: float) -> Token:
-        """Looks in the store, else renews; repeats after failures that may pass, if time allows."""
-        had_one, left = self._cache.at_hand is not None, wait
-        while True:
-            old = self._old_token(rejected)
-            if old is not None and (self._failures or self._renewer.backoff_left() > 0):
-                self._renew_in_background(old)
-                return old
-            try:
-                if old is not None:
-                    # An outage must not outlast what is left to fall back on.
-                    left = min(left, old.seconds_left(self.clock()) / 2)
-                token = self._renewer.renew(rejected, self.timeout, wait=left, ahead=False)
-            except VathosError as error:
-                if old := self._old_token(rejected):
-                    self._note_failure(error)
-                    return old
-                left = started + wait - time.monotonic()
-                # A tenth of the time is what the last attempt needs to tell more than "too late".
-                late = left - self._renewer.backoff_left() <= wait / 10
-                if late or not had_one or not _may_pass(error):
-                    raise
-            else:
-                self._note_success()
-                return token
-
-    def _old_token(self, rejected: Token | None) -> Token | None:
-        """Returns the token at hand if it still works, for when there is no successor."""
-        token = self._cache.at_hand
-        works = token is not None and token.seconds_left(self.clock()) > 0
-        return token if works and rejected is None else None
-
-    def _note_failure(self, error: VathosError) -> None:
-        """Logs a failure that no caller sees; the first of a row at WARNING."""
-        self._failures += 1
-        token = self._cache.at_hand
-        left = 0.0 if token is None else token.seconds_left(self.clock())
-        log.log(
-            logging.WARNING if self._failures == 1 else logging.INFO,
-            "renewal failed, the token works for another %.0f s: %s",
-            max(left, 0.0),
-            error,
-            extra={"vathos.identity": self.name},
-        )
-        if left > 0:
-            self.events.tell(ServedStale(self.name, left))
-
-    def _note_success(self) -> None:
-        if self._failures:
-            log.info("renewed after %d failures", self._failures)
-            self._failures = 0
-
-    def __repr__(self) -> str:
-        return f"CachedSource({self.grant.grant_type} at {self.endpoint.url})"
+    arguments = {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "username": username,
+        "password": password,
+        "base_url": base_url,
+        "token_url": token_url,
+        "issuer": issuer,
+    }
+    return build_source(
+        settings
+        or resolve(
+            arguments, scope=scope, audience=audience, parameters=token_parameters, profile=profile
+        ),
+        store=store,
+        timeout=token_timeout,
+        client_authentication=client_authentication,
+        policy=policy,
+        events=Events(on_event),
+        keep_warm=keep_warm,
+        clock=clock,
+    )
 
 
-def _may_pass(error: VathosError) -> bool:
-    """Tells whether waiting can help, as opposed to correcting the credentials."""
-    if isinstance(error, TokenResponseError):
-        return not error.refused
-    return isinstance(error, TokenRequestError) and error.retryable
+class _Callable(ModuleType):
+    """The class of this module."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Source:
+        return source(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -23,9 +23,9 @@ from tests.helpers import (
 )
 from vathos import VathosSession
 from vathos.errors import InvalidGrantError, RenewalTimeout, TokenRequestError, TokenResponseError
-from vathos.source import CachedSource
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
+from vathos.token_source import CachedSource
 from vathos.tokens import Token, now
 
 

@@ -38,6 +38,7 @@ PUBLIC_MODULES = [
     "session",
     "auth",
     "source",
+    "token_source",
     "policy",
     "tokens",
     "grants",

@@ -22,6 +22,7 @@ PUBLIC = [
     "VathosSession",
     "get_client_token",
     "get_service_account_token",
+    "source",
 ]
 
 
@@ -34,7 +35,7 @@ def test_public_names_are_the_list() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_name_is_there(name: str) -> None:
     """Each lazily imported name can be had, and `dir` shows it."""
-    assert getattr(vathos, name).__name__ == name
+    assert getattr(vathos, name).__name__.removeprefix("vathos.") == name
     assert name in dir(vathos)
 
 

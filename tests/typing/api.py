@@ -21,13 +21,14 @@ from vathos import (
     VathosSession,
     get_client_token,
     get_service_account_token,
+    source,
 )
 from vathos.errors import ConfigurationError, InvalidClientError, InvalidGrantError, StoreError
 from vathos.events import CredentialsRefused, Event, RenewalFailed, Renewed, Replayed, ServedStale
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.identity import Identity
-from vathos.source import CachedSource
 from vathos.testing import AuthorizationServer, Fault
+from vathos.token_source import CachedSource
 
 
 def sessions() -> None:
@@ -53,6 +54,17 @@ def sessions() -> None:
     access_token: str | None = from_environment.access_token
     authorized: bool = from_environment.authorized
     print(renewals, base, access_token, authorized)
+
+
+async def sources() -> str:
+    """Builds a source, and uses it in every way."""
+    robot = source("client-id", lambda: "client-secret", on_event=on_event, profile="robot")
+    session = VathosSession(source=robot, base_url=robot.base_url)
+    renewals: int = robot.stats().renewals
+    token: Token = robot.token()
+    other: Token = await robot.atoken(rejected=token)
+    session.close()
+    return f"{renewals} {other.scope}"
 
 
 def on_event(event: Event) -> None:

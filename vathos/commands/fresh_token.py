@@ -19,10 +19,10 @@ from vathos.errors import (
     TokenResponseError,
 )
 from vathos.exit_codes import CommandError, Exit, said
-from vathos.source import CachedSource
 from vathos.stores.base import TokenStore
 from vathos.stores.file import FileStore
 from vathos.stores.urls import open_store
+from vathos.token_source import CachedSource
 from vathos.tokens import Token, now
 
 __all__ = ["Obtained", "obtain", "store_of"]

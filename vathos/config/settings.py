@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from vathos.config.layers import Layer, Value, credentials_layer, environment_layer, profile_layer
@@ -97,6 +97,23 @@ class Settings:
         if self.username is not None or self.password is not None:
             needed |= {"username": self.username, "password": self.password}
         return tuple(name for name, value in needed.items() if value is None)
+
+    def at(self, base_url: str | None) -> Settings:
+        """Chooses another API for the same credentials.
+
+        Args:
+            base_url: Base URL of the API, or `None` for the one that is set.
+
+        Returns:
+            The settings with that base URL.
+
+        Raises:
+            ConfigurationError: If it is malformed.
+        """
+        if base_url is None:
+            return self
+        checked = checked_url("base_url", base_url)
+        return replace(self, base_url=checked, base_url_is_explicit=True)
 
     def grant(self) -> Grant:
         """Builds the password grant if there is a user name, else the client credentials grant.

@@ -21,7 +21,7 @@ from vathos.system.forks import renew_after_fork
 from vathos.tokens import Instant, MalformedTokenError, Token
 
 if TYPE_CHECKING:
-    from vathos.source import CachedSource
+    from vathos.token_source import CachedSource
 
 __all__ = ["SessionLink", "SourcedSession"]
 
@@ -64,7 +64,16 @@ class SourcedSession(OAuth2Session):
     __attrs__ = [  # noqa: RUF012 - the parent's name for what pickle keeps, in this order
         "_link",
         *requests.Session.__attrs__,
-        *("_settings", "_source", "_bearer", "_events", "_is_plain", "timeout", "clock"),
+        *(
+            "_settings",
+            "_source",
+            "_source_is_shared",
+            "_bearer",
+            "_events",
+            "_is_plain",
+            "timeout",
+            "clock",
+        ),
         *("_client", "_scope", "redirect_uri", "state", "_state", "_pkce", "compliance_hook"),
         *("auto_refresh_url", "auto_refresh_kwargs"),
     ]

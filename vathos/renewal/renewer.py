@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 from vathos.errors import RenewalTimeout, TokenRequestError, VathosError
@@ -61,23 +61,38 @@ class Renewer:
         self._unreadable = object()  # names the backoff after secrets that cannot be read
 
     def renew(
-        self, rejected: Token | None, budget: float, *, wait: float = math.inf, ahead: bool
+        self,
+        rejected: Token | None,
+        budget: float,
+        *,
+        wait: float = math.inf,
+        ahead: bool,
+        here: bool = False,
     ) -> Token:
         """Returns a token from the store, else a new one; it is then at hand.
 
         The renewal itself may take `budget` seconds and goes on when this caller, after `wait`
-        seconds, goes away. A renewal `ahead` is done on the present thread, which waits for
-        nothing else.
+        seconds, goes away. A renewal `ahead`, or `here`, is done on the present thread, which waits
+        for nothing else.
         """
         started = time.monotonic()
         leave = started + min(wait, budget)
         while True:
-            obtained, led = self._lead_or_wait(Order(rejected, ahead, started + budget), leave)
+            order = Order(rejected, ahead, started + budget)
+            obtained, led = self._lead_or_wait(order, leave, here=here or ahead)
             # Also whoever only waited: each source has a cache of its own.
             self._cache.at_hand = obtained.token
             if led or not is_same_access_token(obtained.token, rejected):
                 return obtained.token
             # That renewal had begun before the API refused what it was to bring: once more.
+
+    def is_at_work(self) -> bool:
+        """Tells whether this is called from inside a renewal of this token."""
+        return _renewals.is_at_work(self._key)
+
+    @property
+    def _key(self) -> Hashable:
+        return (id(self._sharing), self._credentials.key)
 
     def backoff_left(self) -> float:
         """Seconds for which no renewal is to be tried, as the last one failed; zero if one may."""
@@ -87,7 +102,7 @@ class Renewer:
             left = max(left, process.failures.left(credentials.identity.key, at))
         return left
 
-    def _lead_or_wait(self, order: Order, leave: float) -> tuple[Obtained, bool]:
+    def _lead_or_wait(self, order: Order, leave: float, *, here: bool) -> tuple[Obtained, bool]:
         timeout = max(leave - time.monotonic(), 0.0)
         # Whoever waits to the end of the renewal hears from itself what went wrong.
         grace = _GRACE if leave >= order.deadline else 0.0
@@ -104,9 +119,8 @@ class Renewer:
                 self._announce(obtained[0])
 
         try:
-            key = (id(self._sharing), self._credentials.key)
             return _renewals.run(
-                key, work, timeout=timeout, grace=grace, then=then, here=order.ahead
+                self._key, work, timeout=timeout, grace=grace, then=then, here=here
             )
         except RenewalTimeout:
             raise

@@ -7,7 +7,6 @@ the work may have been done meanwhile.
 from __future__ import annotations
 
 import contextvars
-import copy
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -17,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from vathos.system.forks import renew_after_fork
 from vathos.system.logs import logger
-from vathos.system.threads import LATEST_BEGIN, Cancellation, Signal, cancellation, started
+from vathos.system.threads import LATEST_BEGIN, Cancellation, Signal, cancellation, own, started
 
 __all__ = ["KeyedLock", "ReentryError", "SingleFlight"]
 
@@ -107,7 +106,7 @@ class SingleFlight(Generic[T]):
         started it, as the work may tell more), `ReentryError`, or what the work raised, as a copy
         for each who waits.
         """
-        if key in _at_work.get():
+        if self.is_at_work(key):
             raise ReentryError("this is called from inside the work that it asks for")
         deadline = time.monotonic() + timeout
         while True:
@@ -127,8 +126,12 @@ class SingleFlight(Generic[T]):
             if mine and not isinstance(error, _LostWorkError):
                 raise error
             if isinstance(error, Exception):
-                raise _own(error) from error.__cause__
+                raise own(error) from error.__cause__
             # Whoever did the work was stopped (Ctrl-C, SystemExit): it is not done.
+
+    def is_at_work(self, key: Hashable) -> bool:
+        """Tells whether the present thread, or who started it, does this very work."""
+        return key in _at_work.get()
 
     def _join(
         self, key: Hashable, work: Callable[[], T], then: Callable[[], object], *, here: bool
@@ -190,14 +193,6 @@ class SingleFlight(Generic[T]):
         with self._guard:
             if self._tasks.get(key) is task:  # a fork may have forgotten it
                 del self._tasks[key]
-
-
-def _own(error: Exception) -> Exception:
-    """Copies an error for each thread that raises it: raising writes a traceback into it."""
-    try:
-        return copy.copy(error)
-    except Exception:  # noqa: BLE001 - an error that cannot be copied is still better than none
-        return error
 
 
 class KeyedLock:

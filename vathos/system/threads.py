@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
 import sys
 import threading
 import weakref
@@ -25,6 +26,7 @@ __all__ = [
     "Signal",
     "Warmable",
     "cancellation",
+    "own",
     "settle",
     "started",
     "within",
@@ -117,6 +119,14 @@ def settle(
             future.set_result(value)  # type: ignore[arg-type]  # None only where T allows it
         else:
             future.set_exception(error)
+
+
+def own(error: Exception) -> Exception:
+    """Copies an error for each who raises it: raising writes a traceback into it."""
+    try:
+        return copy.copy(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be copied is still better than none
+        return error
 
 
 def within(seconds: float, work: Callable[[], T], *, name: str, here: bool = True) -> Future[T]:

@@ -1,0 +1,1 @@
+"""What works with packages that only the extra `integrations` brings."""
