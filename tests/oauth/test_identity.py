@@ -21,6 +21,7 @@ from vathos.errors import ConfigurationError
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant
 from vathos.oauth import identity
 from vathos.oauth.identity import Credentials, SharedKeys, identity_of
+from vathos.system.bounded import Bounded
 
 URL = "https://as.example/token"
 
@@ -241,14 +242,13 @@ def test_threads_wait_for_the_stretching(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_oldest_shared_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that checks many people's passwords does not grow for ever."""
     monkeypatch.setattr(identity, "_stretch", lambda one: SharedKeys(one.name, b""))
-    stretched = identity._Stretched()
-    stretched._keys.capacity = 2
+    monkeypatch.setattr(identity, "_stretched", Bounded(2))
     first, second, third = (
         identity_of(*grant_of({**PERSON, "client_id": f"device{number}"})) for number in range(3)
     )
     for one in (first, second, third):
-        stretched.keys_of(one)
-    assert list(stretched._keys) == [second.key, third.key]
+        assert one.shared.name == one.name
+    assert list(identity._stretched) == [second.key, third.key]
 
 
 def test_sealing_key_does_not_follow_from_the_name() -> None:

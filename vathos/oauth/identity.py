@@ -47,7 +47,13 @@ class Identity:
     @property
     def shared(self) -> SharedKeys:
         """Its names in a store that others can read; computed once, in 0.1 s and 32 MiB."""
-        return _stretched.keys_of(self)
+        if found := _stretched.get(self.key):
+            return found
+        with _guard.lock:
+            found = _stretched.get(self.key)
+            if found is None:
+                found = _stretched[self.key] = _stretch(self)
+            return found
 
     def fingerprint(self, key: bytes) -> str:
         """Returns a quick hash of all parts, secrets included.
@@ -71,25 +77,8 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
     return Identity(_name(public), key.hexdigest(), public, secrets)
 
 
-class _Stretched:
-    """Computes shared keys once, as that is slow on purpose."""
-
-    def __init__(self) -> None:
-        self._keys: Bounded[str, SharedKeys] = Bounded()
-        self._guard = ForkSafeLock()  # guards _keys, and has threads wait instead of compute
-
-    def keys_of(self, identity: Identity) -> SharedKeys:
-        """Returns the shared keys of an identity."""
-        if found := self._keys.get(identity.key):
-            return found
-        with self._guard.lock:
-            if found := self._keys.get(identity.key):
-                return found
-            keys = self._keys[identity.key] = _stretch(identity)
-            return keys
-
-
-_stretched = _Stretched()
+_stretched: Bounded[str, SharedKeys] = Bounded()
+_guard = ForkSafeLock()  # has threads wait for the one that computes
 
 
 def _stretch(identity: Identity) -> SharedKeys:
