@@ -35,8 +35,12 @@ COMMANDS = {
     "status": Command(
         "vathos.commands.status", "show a token's state and where settings come from"
     ),
+    "whoami": Command("vathos.commands.whoami", "print who the API sees"),
     "login": Command("vathos.commands.login", "try credentials, and keep them as a profile"),
     "logout": Command("vathos.commands.logout", "revoke a token, and delete it"),
+    "profiles": Command("vathos.commands.profiles", "list the profiles"),
+    "use": Command("vathos.commands.use", "choose the profile used where none is named"),
+    "config": Command("vathos.commands.config", "show settings, or change one in a profile"),
     "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
     "doctor": Command("vathos.commands.doctor.command", "find out what is wrong and how to fix it"),
     "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),

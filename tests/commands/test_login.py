@@ -408,7 +408,9 @@ def test_without_tomlkit(vathos: Driver, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "tomlkit", None)
     done = vathos("login")
     assert (done.status, done.out) == (Exit.CONFIGURATION, "")
-    assert done.err == f"vathos: login needs the package tomlkit: {install_line('cli')}\n"
+    assert (
+        done.err == f"vathos: writing a profile needs the package tomlkit: {install_line('cli')}\n"
+    )
     assert vathos.server.count() == 0
 
 

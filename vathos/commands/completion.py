@@ -65,6 +65,6 @@ def _parser_of_all(shtab: ModuleType) -> argparse.ArgumentParser:
         for action in each._actions:  # noqa: SLF001 - shtab documents it so
             if action.metavar == "FILE":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-            elif action.dest == "profile":
+            elif action.dest in {"profile", "profile_name"}:
                 action.complete = _PROFILE  # type: ignore[attr-defined]
     return parser

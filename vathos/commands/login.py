@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from vathos.assembly import build_source
@@ -25,7 +24,6 @@ from vathos.commands.fresh_token import store_of
 from vathos.commands.options import (
     add_settings,
     completed,
-    config_file,
     log_to_stderr,
     settings_of,
 )
@@ -64,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     log_to_stderr(options)
     if options.keyring:
         _require_keyring()
-    file = ProfileFile(_path(options))
+    file = ProfileFile.of(options)
     name = options.profile or os.environ.get("VATHOS_PROFILE") or file.default_profile
     file.check(name)
     if not options.replace:
@@ -85,22 +83,13 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _path(options: argparse.Namespace) -> Path:
-    path = config_file(options)
-    if path is None:
-        raise CommandError(
-            Exit.CONFIGURATION, "this user has no home folder; name a file with --config"
-        )
-    return path
-
-
 def _ask_to_replace(file: ProfileFile, name: str) -> None:
     if name not in file.names:
         return
     there = f"{file.path} already has a profile {name!r}"
     if not has_terminal():
         raise CommandError(Exit.CONFIGURATION, f"{there}; --replace replaces it")
-    keys = ", ".join(file.keys(name)) or "no lines"
+    keys = ", ".join(file.values(name)) or "no lines"
     answer = ask(f"{there} ({keys}); replace all of it? [y/N]")
     if answer.lower() not in {"y", "yes"}:
         raise CommandError(Exit.CONFIGURATION, "the profile was not changed")

@@ -19,12 +19,15 @@ from vathos.exit_codes import CommandError, Exit
 
 __all__ = [
     "add_all",
+    "add_config",
+    "add_profile",
     "add_settings",
     "completed",
     "config_file",
     "each_profile",
     "log_to_stderr",
     "require_complete",
+    "required_config_file",
     "seconds",
     "settings_of",
 ]
@@ -40,8 +43,7 @@ def add_settings(parser: argparse.ArgumentParser, *, without: tuple[str, ...] = 
         "An option overrides its variable (--client-id: VATHOS_CLIENT_ID), a credentials folder "
         "and the profile.",
     )
-    group.add_argument("--profile", metavar="NAME", help="name of the profile (VATHOS_PROFILE)")
-    group.add_argument("--config", metavar="FILE", help="file with the profiles (VATHOS_CONFIG)")
+    add_profile(group)
     for name, key in KEYS.items():
         flag = f"--{name.replace('_', '-')}"
         if name in SECRETS:
@@ -57,6 +59,17 @@ def add_settings(parser: argparse.ArgumentParser, *, without: tuple[str, ...] = 
     parser.add_argument(
         "-v", dest="verbose", action="count", default=0, help="more output; -vv for still more"
     )
+
+
+def add_profile(group: argparse._ActionsContainer) -> None:
+    """Describes the options `--profile` and `--config`."""
+    group.add_argument("--profile", metavar="NAME", help="name of the profile (VATHOS_PROFILE)")
+    add_config(group)
+
+
+def add_config(group: argparse._ActionsContainer) -> None:
+    """Describes the option `--config`."""
+    group.add_argument("--config", metavar="FILE", help="file with the profiles (VATHOS_CONFIG)")
 
 
 def log_to_stderr(options: argparse.Namespace) -> None:
@@ -174,6 +187,16 @@ def add_all(parser: argparse.ArgumentParser) -> None:
 def config_file(options: argparse.Namespace) -> Path | None:
     """Returns where the profiles are; `None` for a user without a home."""
     return Path(options.config) if options.config else config_path(os.environ)
+
+
+def required_config_file(options: argparse.Namespace) -> Path:
+    """Returns where the profiles are or would be; fails for a user without a home."""
+    path = config_file(options)
+    if path is None:
+        raise CommandError(
+            Exit.CONFIGURATION, "this user has no home folder; name a file with --config"
+        )
+    return path
 
 
 def each_profile(options: argparse.Namespace) -> list[argparse.Namespace]:

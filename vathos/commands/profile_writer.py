@@ -1,19 +1,21 @@
-"""Writes a profile into the configuration file, and leaves the rest of it byte for byte."""
+"""Writes into the configuration file: one profile, or which is the default; the rest stays."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from vathos.commands.options import required_config_file
 from vathos.config.profile import profile_names
 from vathos.exit_codes import CommandError, Exit
 from vathos.system.extras import required
 from vathos.system.files import write_private
 
-__all__ = ["ProfileFile", "edited"]
+__all__ = ["ProfileFile", "Value", "chosen", "edited"]
 
 Value: TypeAlias = str | float | list[str]
 
@@ -22,13 +24,13 @@ class ProfileFile:
     """A configuration file, which may be missing yet; one that is not safe to use is refused."""
 
     def __init__(self, path: Path) -> None:
-        if path.is_symlink():
-            raise CommandError(
-                Exit.CONFIGURATION,
-                f"{path} is a link, and links are not followed; name the file with --config",
-            )
         self.path = path
         self.names = profile_names(path)
+
+    @classmethod
+    def of(cls, options: Namespace) -> ProfileFile:
+        """Finds the file that a command is to use."""
+        return cls(required_config_file(options))
 
     @property
     def default_profile(self) -> str:
@@ -36,9 +38,9 @@ class ProfileFile:
         chosen = tomllib.loads(self._text()).get("default_profile")
         return chosen if isinstance(chosen, str) and chosen else "default"
 
-    def keys(self, name: str) -> list[str]:
-        """Lists the keys of a profile; none if there is no such profile."""
-        return list(tomllib.loads(self._text()).get("profile", {}).get(name, {}))
+    def values(self, name: str) -> dict[str, Any]:
+        """Returns the lines of a profile; none if there is no such profile."""
+        return dict(tomllib.loads(self._text()).get("profile", {}).get(name, {}))
 
     def check(self, name: str) -> None:
         """Makes sure that a profile can be written, before anybody is asked for its values."""
@@ -46,7 +48,19 @@ class ProfileFile:
 
     def write(self, name: str, values: Mapping[str, Value]) -> None:
         """Replaces the profile of that name, or adds it at the end."""
-        text = self._edited(name, values)
+        self._save(self._edited(name, values))
+
+    def choose(self, name: str) -> None:
+        """Makes a profile the one that is used where none is named."""
+        self._refuse_link()
+        text = chosen(self._text(), name)
+        if text is None:
+            raise CommandError(
+                Exit.CONFIGURATION, f"{self.path}: default_profile cannot be changed; edit it"
+            )
+        self._save(text)
+
+    def _save(self, text: str) -> None:
         reason = None
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,6 +73,7 @@ class ProfileFile:
             raise CommandError(Exit.CONFIGURATION, f"{self.path} cannot be written: {reason}")
 
     def _edited(self, name: str, values: Mapping[str, Value]) -> str:
+        self._refuse_link()
         text = edited(self._text(), name, values)
         if text is None:
             raise CommandError(
@@ -68,20 +83,47 @@ class ProfileFile:
             )
         return text
 
+    def _refuse_link(self) -> None:
+        if self.path.is_symlink():
+            raise CommandError(
+                Exit.CONFIGURATION,
+                f"{self.path} is a link, and links are not followed; name the file with --config",
+            )
+
     def _text(self) -> str:
         return self.path.read_bytes().decode() if self.path.exists() else ""
 
 
 def edited(text: str, name: str, values: Mapping[str, Value]) -> str | None:
     """Puts a profile into TOML; returns `None` if anything else in it would change."""
-    toml = required("tomlkit", "cli", "login")
-    end = "\r\n" if "\r\n" in text else "\n"
     wanted = tomllib.loads(text)
     profiles = wanted.setdefault("profile", {})
     change = _replaced if name in profiles else _added
     profiles[name] = dict(values)
+    return _changed(text, wanted, lambda toml, end: change(toml, text, name, values, end))
+
+
+def chosen(text: str, name: str) -> str | None:
+    """Puts `default_profile` into TOML; returns `None` if anything else in it would change."""
+    wanted = tomllib.loads(text)
+    is_new = "default_profile" not in wanted
+    wanted["default_profile"] = name
+
+    def change(toml: Any, end: str) -> str:
+        if is_new:  # before all tables
+            gap = end if text and not text.startswith(("\n", "\r")) else ""
+            return f"{toml.dumps({'default_profile': name}).rstrip()}{end}{gap}{text}"
+        document = toml.parse(text)
+        document["default_profile"] = name
+        return str(toml.dumps(document))
+
+    return _changed(text, wanted, change)
+
+
+def _changed(text: str, wanted: object, change: Callable[[Any, str], str]) -> str | None:
+    toml = required("tomlkit", "cli", "writing a profile")
     try:
-        result: str = change(toml, text, name, values, end)
+        result = change(toml, "\r\n" if "\r\n" in text else "\n")
         return result if tomllib.loads(result) == wanted else None
     except (toml.exceptions.TOMLKitError, tomllib.TOMLDecodeError):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from vathos.system.text import printable
 
-__all__ = ["in_words", "local", "span"]
+__all__ = ["in_words", "local", "span", "table"]
 
 _CLOCK_GRAIN = 2.0
 """Seconds of clock difference that a token cannot show, as its times are whole seconds."""
@@ -30,15 +30,15 @@ def in_words(members: Mapping[str, Any], *, brief: bool = False) -> str:
         ("clock", _clock(members.get("clock_offset"))),
         ("problem", members["problem"]),
     ]
-    blocks = [_table([(name, str(value)) for name, value in lines if value is not None])]
+    blocks = [table([(name, str(value)) for name, value in lines if value is not None])]
     if members.get("claims"):
         claims = [(name, _value(value)) for name, value in members["claims"].items()]
-        blocks.append(f"claims, not verified:\n{_table(claims, indent='  ')}")
+        blocks.append(f"claims, not verified:\n{table(claims, indent='  ')}")
     if not brief and "settings" in members:
         settings = [
             (name, row["source"], row["value"] or "") for name, row in members["settings"].items()
         ]
-        blocks.append(f"settings:\n{_table(settings, indent='  ')}")
+        blocks.append(f"settings:\n{table(settings, indent='  ')}")
     return "\n".join(blocks)
 
 
@@ -92,7 +92,8 @@ def _value(claim: object) -> str:
     return " ".join(claim) if isinstance(claim, list) else str(claim)
 
 
-def _table(rows: Iterable[tuple[str, ...]], indent: str = "") -> str:
+def table(rows: Iterable[tuple[str, ...]], indent: str = "") -> str:
+    """Writes rows with their columns below each other."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [map(str.ljust, row, widths) for row in cells]
