@@ -122,7 +122,7 @@ def test_help_has_examples_that_can_be_typed(
     found = re.findall(r"(?m)\bvathos (?:help )?([^|>)\n]*)", examples)
     assert found
     for line in found:
-        typed, *arguments = shlex.split(line.split(" || ")[0].removesuffix('"'))
+        typed, *arguments = shlex.split(line.split(" || ")[0])
         assert typed == name
         parser = cli.Parser(prog="vathos")
         import_module(COMMANDS[name].module).add_arguments(parser)

@@ -39,7 +39,7 @@ examples:
   vathos config get base_url
   vathos config set scope "orders:read orders:write"
   vathos config set --profile robot client_secret_file /etc/robot/secret"""
-    parser.add_argument("action", choices=_ARGUMENTS, help="what to do")
+    parser.add_argument("action", choices=tuple(_ARGUMENTS), help="what to do")
     parser.add_argument("name", nargs="?", metavar="NAME", help="a setting, as list shows them")
     parser.add_argument("value", nargs="?", metavar="VALUE", help="its new value")
     parser.add_argument("--json", action="store_true", help="with list: one JSON object")
