@@ -102,8 +102,7 @@ def get_service_account_token(
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
     return _token(
-        (client_id, client_secret),
-        *(token_url, scope, audience, store, timeout, verify, profile),
+        (client_id, client_secret), *(token_url, scope, audience, store, timeout, verify, profile)
     )
 
 

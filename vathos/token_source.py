@@ -8,11 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from vathos.config.settings import Settings
-from vathos.errors import (
-    TokenRequestError,
-    TokenResponseError,
-    VathosError,
-)
+from vathos.errors import TokenRequestError, TokenResponseError, VathosError
 from vathos.events import Events, ServedStale, Stats
 from vathos.grants import Grant, Secret
 from vathos.oauth.endpoint import TokenEndpoint

@@ -21,12 +21,7 @@ from typing import Any
 
 from vathos.assembly import build_source
 from vathos.commands.fresh_token import store_of
-from vathos.commands.options import (
-    add_settings,
-    completed,
-    log_to_stderr,
-    settings_of,
-)
+from vathos.commands.options import add_settings, completed, log_to_stderr, settings_of
 from vathos.commands.profile_writer import ProfileFile
 from vathos.commands.terminal import ask, ask_secret, has_terminal
 from vathos.config.names import KEYS, SECRETS

@@ -11,13 +11,7 @@ import sys
 
 from vathos.assembly import build_source
 from vathos.commands.fresh_token import store_of
-from vathos.commands.options import (
-    add_all,
-    add_settings,
-    each_profile,
-    log_to_stderr,
-    settings_of,
-)
+from vathos.commands.options import add_all, add_settings, each_profile, log_to_stderr, settings_of
 from vathos.commands.status_text import local
 from vathos.commands.stored_token import kept
 from vathos.config.settings import Settings

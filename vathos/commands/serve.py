@@ -51,10 +51,7 @@ examples:
   vathos serve --scenario night.toml"""
     where = parser.add_argument_group("where it listens")
     where.add_argument(
-        "--port",
-        type=_port,
-        default=_PORT,
-        help="port (default: %(default)s); 0 for any free one",
+        "--port", type=_port, default=_PORT, help="port (default: %(default)s); 0 for any free one"
     )
     where.add_argument("--host", type=_address, help="IPv4 address (default: 127.0.0.1)")
     where.add_argument(
@@ -144,10 +141,7 @@ def run(options: argparse.Namespace) -> int:
     ):
         print(json.dumps(facts_of(server, host, clients, users)), flush=True)
         player = threading.Thread(
-            target=scenario.play,
-            args=(server, stop, log_step),
-            name="vathos-scenario",
-            daemon=True,
+            target=scenario.play, args=(server, stop, log_step), name="vathos-scenario", daemon=True
         )
         player.start()
         while not stop.wait(_LISTEN_TO_SIGNALS):

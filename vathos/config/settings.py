@@ -260,10 +260,7 @@ def _argument(name: str, value: Argument, *, flags: bool) -> Value:
 
 
 def _settings(
-    found: Layer,
-    parameters: Mapping[str, str],
-    closed: frozenset[str],
-    profile: str | None,
+    found: Layer, parameters: Mapping[str, str], closed: frozenset[str], profile: str | None
 ) -> Settings:
     texts = {name: _text(name, found.get(name)) for name in KEYS}
     authentication = texts["client_authentication"]

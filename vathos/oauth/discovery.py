@@ -58,10 +58,7 @@ class DiscoveredEndpoint(TokenEndpoint):
         clock: Callable[[], Instant] = now,
     ) -> None:
         super().__init__(
-            issuer,
-            transport=transport,
-            client_authentication=client_authentication,
-            clock=clock,
+            issuer, transport=transport, client_authentication=client_authentication, clock=clock
         )
         self._background = Background()
 

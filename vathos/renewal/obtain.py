@@ -9,12 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vathos.errors import (
-    InvalidClientError,
-    RenewalTimeout,
-    TokenRequestError,
-    TokenResponseError,
-)
+from vathos.errors import InvalidClientError, RenewalTimeout, TokenRequestError, TokenResponseError
 from vathos.events import CredentialsRefused, Event, Events
 from vathos.grants import Grant, PasswordGrant, RefreshGrant
 from vathos.oauth.endpoint import TokenEndpoint

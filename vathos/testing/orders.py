@@ -51,11 +51,7 @@ Given = Mapping[str, Any]
 
 
 def _fail(
-    server: Controls,
-    endpoint: str,
-    fault: Given,
-    times: Any = 1,
-    seconds: float | None = None,
+    server: Controls, endpoint: str, fault: Given, times: Any = 1, seconds: float | None = None
 ) -> None:
     count = None if times == _ALWAYS else times
     server.fail(endpoint, fault_from(fault), times=count, seconds=seconds)

@@ -75,12 +75,7 @@ class Scenario(NamedTuple):
                 raise ValueError(f"{path}, step {number}: {error}") from None
         return cls(tuple(sorted(steps, key=lambda step: step.after)))
 
-    def play(
-        self,
-        server: Controls,
-        stop: threading.Event,
-        tell: Callable[[Step], object],
-    ) -> None:
+    def play(self, server: Controls, stop: threading.Event, tell: Callable[[Step], object]) -> None:
         """Carries out each order at its time.
 
         Args:

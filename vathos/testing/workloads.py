@@ -37,11 +37,7 @@ class Workloads:
         self._keys: list[SigningKey] = []
 
     def token(
-        self,
-        sub: str,
-        aud: str | Sequence[str],
-        lifetime: float,
-        claims: Mapping[str, Any],
+        self, sub: str, aud: str | Sequence[str], lifetime: float, claims: Mapping[str, Any]
     ) -> str:
         """Issues one token; claims that are `None` are left out."""
         now = self._now()

@@ -175,10 +175,7 @@ examples:
         help="duration of the job (default: %(default)g); the incidents take about 5",
     )
     parser.add_argument(
-        "--threads",
-        type=_threads,
-        default=4,
-        help="threads per session (default: %(default)s)",
+        "--threads", type=_threads, default=4, help="threads per session (default: %(default)s)"
     )
     parser.add_argument(
         "--json",

@@ -13,12 +13,7 @@ from vathos.assembly import build_endpoint
 from vathos.commands.doctor.checks import Check, failed, ok, run_check, until_failed, warning
 from vathos.commands.doctor.network import Route
 from vathos.config.settings import Settings
-from vathos.errors import (
-    ConfigurationError,
-    TokenRequestError,
-    TokenResponseError,
-    VathosError,
-)
+from vathos.errors import ConfigurationError, TokenRequestError, TokenResponseError, VathosError
 from vathos.exit_codes import Exit, said, status_of
 from vathos.oauth.discovery import discover
 from vathos.oauth.exchange import Answer, get

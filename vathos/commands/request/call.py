@@ -53,11 +53,7 @@ _BROKEN = "the connection to {host} broke before the answer was complete"
 _LOOP = "{host} redirects in a loop"
 _DOUBT = "; the API may have processed the request"
 
-_STATUSES = {
-    Kind.TLS: Exit.UNSAFE,
-    Kind.MALFORMED: Exit.USAGE,
-    Kind.UNPREPARED: Exit.CONFIGURATION,
-}
+_STATUSES = {Kind.TLS: Exit.UNSAFE, Kind.MALFORMED: Exit.USAGE, Kind.UNPREPARED: Exit.CONFIGURATION}
 
 
 def session_of(settings: Settings, *, replay: bool) -> VathosSession:

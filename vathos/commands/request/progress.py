@@ -19,11 +19,7 @@ class Meter:
     """Shows a bar for transfers that take longer than a moment; nothing without rich."""
 
     def __init__(
-        self,
-        stream: TextIO,
-        *,
-        is_wanted: bool = True,
-        clock: Callable[[], float] = time.monotonic,
+        self, stream: TextIO, *, is_wanted: bool = True, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._stream = stream
         self._clock = clock
