@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,25 +12,19 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import rewind_body
 
-from vathos.errors import ConfigurationError, InsecureTransportError, RenewalTimeout, VathosError
-from vathos.events import Events, Replayed
-from vathos.oauth.challenges import bearer_error
+from vathos.bearer import Ask, Bearer, ask, header, told
 from vathos.oauth.transport import shut
-from vathos.oauth.urls import Origin, is_below, origin_of, receiver_of
-from vathos.renewal.process import process
+from vathos.oauth.urls import receiver_of
 from vathos.system.logs import logger
 from vathos.system.threads import within
 from vathos.token_source import CachedSource, TokenSource
-from vathos.tokens import Instant, Token, now
+from vathos.tokens import Token
 
 __all__ = ["BearerAuth"]
 
 log = logger("auth")
 
 _UNAUTHORIZED = 401
-
-_SHORT_WAIT = 1.0
-"""Seconds that a call waits for one attempt to renew, after others have waited in vain."""
 
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
@@ -43,7 +36,7 @@ _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 _DECIDED = "_vathos_decided"
 
 
-class BearerAuth(AuthBase):
+class BearerAuth(Bearer, AuthBase):
     """Puts `Authorization: Bearer …` on requests, in a session or as `auth=` of a single one.
 
     If the API answers 401, the request is retried once with another token, unless its body cannot
@@ -65,23 +58,6 @@ class BearerAuth(AuthBase):
         events: Counts retries and passes them on as events.
         replay: Whether a refused request is retried; else the caller gets the 401.
     """
-
-    def __init__(
-        self,
-        source: TokenSource,
-        *,
-        origins: Iterable[str] | None = None,
-        base_url: str | None = None,
-        clock: Callable[[], Instant] = now,
-        events: Events | None = None,
-        replay: bool = True,
-    ) -> None:
-        self.source = source
-        self.replay = replay
-        self.events = events or Events()
-        self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
-        self.base_url = base_url
-        self.clock = clock
 
     def __call__(
         self,
@@ -110,25 +86,15 @@ class BearerAuth(AuthBase):
         origin = receiver_of(request.url or "")
         if origin is None:
             return request
-        if self.origins is not None and origin not in self.origins:
-            if self.base_url is not None and is_below(str(request.url), self.base_url):
-                raise ConfigurationError(
-                    f"{origin} is the API of this session, but not among its origins=, so that the "
-                    "request would go without a token; add it there, or pass withhold_token=True"
-                )
-            log.debug("no token for a foreign origin", extra={"vathos.origin": str(origin)})
+        if not self.may_get_token(origin, str(request.url)):
             return request
-        _require_secure(origin)
         token = self.source.token() if timeout is None else _ask(self.source, timeout)
-        request.headers["Authorization"] = _header(token)
+        request.headers["Authorization"] = header(token)
         # First, so that the caller's own hooks see the final answer; and in a new list, as copies
         # of a request share theirs.
         hooks = [_Replay(self, token), *request.hooks["response"]]
         request.hooks = {**request.hooks, "response": hooks}
         return request
-
-    def __repr__(self) -> str:
-        return f"BearerAuth({self.source!r})"
 
 
 def mark_decided(request: requests.PreparedRequest) -> None:
@@ -169,65 +135,37 @@ class _Replay:
     def __call__(self, response: requests.Response, **kwargs: Any) -> requests.Response:
         if response.status_code != _UNAUTHORIZED or not self.token_is_on(response.request):
             return response
-        if bearer_error(response.headers.get("WWW-Authenticate", "")) == "insufficient_scope":
-            return response
-        if not self.auth.replay:
-            return response
-        rejections, name, at = process.rejections, self.auth.source.name, self.auth.clock()
-        if rejections.is_doubtful(name) and not rejections.left(name, at):
-            again = self._resend(response, self.token, kwargs)
-            if again.status_code != _UNAUTHORIZED:
-                log.warning(
-                    "the API accepted a token that it had refused; perhaps one of its servers is "
-                    "wrong; no 401 forces a renewal for %.0f s",
-                    rejections.start(name, at),
-                )
-                return again
-            response = again
-        other = self._other_token(kwargs.get("timeout"))
-        return response if other is None else self._resend(response, other, kwargs)
+        challenge = response.headers.get("WWW-Authenticate")
+        steps = self.auth.after(response.status_code, challenge, self.token)
+        step = told(steps)
+        while step is not None:
+            if isinstance(step, Ask):
+                answer: Any = ask(self.auth.source, step, _seconds(kwargs.get("timeout")))
+            else:
+                replayed = self._resend(response, step.token, kwargs)
+                answer = None if replayed is None else replayed.status_code
+                response = response if replayed is None else replayed
+            step = told(steps, answer)
+        return response
 
     def token_is_on(self, request: requests.PreparedRequest) -> bool:
         """Tells whether the request carries exactly this token: after a redirect it may not."""
-        return request.headers.get("Authorization") == _header(self.token)
-
-    def _other_token(self, timeout: Any) -> Token | None:
-        """Finds a token to try instead; `None` if there is none."""
-        source, most = self.auth.source, math.inf
-        try:
-            token = _ask(source, timeout)
-            if token.access_token == self.token.access_token:
-                wait = process.rejections.left(source.name, self.auth.clock())
-                if isinstance(source, CachedSource):
-                    most = process.rejections.patience(self.token, source.timeout)
-                    # In an outage one call waits, for all: the next ones get their 401 at once.
-                    if (backoff := source.state().backoff) >= most:
-                        wait = max(wait, backoff)
-                if wait > 0:
-                    log.info("401 returned to the caller: no renewal for another %.0f s", wait)
-                    return None
-                token = _ask(source, timeout, self.token, max(most, _SHORT_WAIT))
-        except VathosError as error:
-            if most < 0 and isinstance(error, RenewalTimeout):  # it hangs, which starts no backoff
-                process.rejections.start(source.name, self.auth.clock())
-            log.warning("401 returned to the caller: no other token: %s", error)
-            return None
-        return None if token.access_token == self.token.access_token else token
+        return request.headers.get("Authorization") == header(self.token)
 
     def _resend(
         self, response: requests.Response, token: Token, kwargs: dict[str, Any]
-    ) -> requests.Response:
-        """Sends the request again, without the session's hooks; returns the 401 if it cannot."""
+    ) -> requests.Response | None:
+        """Sends the request again, without the session's hooks; returns `None` if it cannot."""
         request = response.request.copy()
         if not _rewound(request):
             log.info(
                 "401 returned to the caller: the body cannot be sent again; "
                 "the next call has a new token"
             )
-            return response
+            return None
         clock = self.auth.clock
         _drain(response)
-        request.headers["Authorization"] = _header(token)
+        request.headers["Authorization"] = header(token)
         jar = request._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - as requests' own HTTPDigestAuth
         extract_cookies_to_jar(jar, response.request, response.raw)  # type: ignore[no-untyped-call]
         request.prepare_cookies(jar)
@@ -236,48 +174,20 @@ class _Replay:
         replayed.history += [*response.history, response]
         replayed.request = request
         replayed.elapsed = timedelta(seconds=clock().boot - started)
-        if token is not self.token:
-            self._note(replayed)
-        self.auth.events.tell(Replayed(self.auth.source.name, replayed.status_code))
         return replayed
 
-    def _note(self, replayed: requests.Response) -> None:
-        """Notes whether another token helped."""
-        name, at = self.auth.source.name, self.auth.clock()
-        if replayed.status_code != _UNAUTHORIZED:
-            process.rejections.note_help(name, self.token, at)
-            log.debug("401: the retry with another token was accepted")
-        elif wait := process.rejections.start(name, at):
-            log.warning(
-                "the API refuses a new token too (HTTP 401); perhaps it is for another "
-                "audience or lacks a scope, or the API trusts another realm; "
-                "no 401 forces a renewal for %.0f s",
-                wait,
-            )
+
+def _ask(source: TokenSource, timeout: Any) -> Token:
+    if isinstance(source, CachedSource):
+        return source.token(timeout=_seconds(timeout))
+    return source.token()  # one of the user's keeps its own time
 
 
-def _ask(
-    source: TokenSource, timeout: Any, rejected: Token | None = None, most: float = math.inf
-) -> Token:
-    """Asks for a token within the `timeout` of a call: a number, a pair, or `None`."""
-    if not isinstance(source, CachedSource):  # one of the user's keeps its own time
-        return source.token(rejected) if rejected else source.token()
+def _seconds(timeout: Any) -> float:
+    """Returns the seconds of the `timeout` of a call: a number, a pair, or `None`."""
     if isinstance(timeout, tuple):
         timeout = None if None in timeout else sum(timeout)
-    seconds = timeout if isinstance(timeout, int | float) else math.inf
-    return source.token(rejected, timeout=min(seconds, most))
-
-
-def _header(token: Token) -> str:
-    return "Bearer " + token.access_token
-
-
-def _require_secure(origin: Origin) -> None:
-    if not origin.is_secure:
-        raise InsecureTransportError(
-            f"{origin} is plain http: a token would be readable on the way; use https "
-            "(plain http is allowed to this machine's own loopback addresses only)"
-        )
+    return timeout if isinstance(timeout, int | float) else math.inf
 
 
 def _rewound(request: requests.PreparedRequest) -> bool:

@@ -22,6 +22,7 @@ FLOORS: list[set[str]] = [
     {"stores", "config", "testing", "exit_codes"},
     {"renewal", "pytest_plugin"},
     {"token_source"},
+    {"bearer"},
     {"auth", "dropin"},
     {"assembly"},
     {"session", "authentication", "source"},
