@@ -26,6 +26,7 @@ class Keycloak:
         secure_base: The same over https, where a client may show its certificate.
         certificates: The certificates that this server trusts, its own among them.
         realm: The realm `picking`: its addresses, and what an administrator can do to it.
+        secure_realm: The same realm at the secure address, which makes it another issuer.
     """
 
     def __init__(self, *, prepared: bool = True) -> None:
@@ -44,6 +45,7 @@ class Keycloak:
         self.secure_base = f"https://127.0.0.1:{self._process.https_port}/auth"
         self.base = f"http://127.0.0.1:{self._process.port}/auth"
         self.realm = Realm(self.base)
+        self.secure_realm = Realm(self.secure_base, str(self.certificates.authority))
 
     def start(self) -> None:
         """Starts the server and returns when it is ready."""
@@ -70,6 +72,7 @@ class Keycloak:
         """Stops the server and removes its work folder."""
         self.stop()
         self.realm.close()
+        self.secure_realm.close()
         self._folder.cleanup()
 
     def __enter__(self) -> Keycloak:

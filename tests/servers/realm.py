@@ -5,8 +5,9 @@ Plain `requests` against the admin REST API, so that this witness shares no code
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import requests
@@ -37,16 +38,18 @@ class Realm:
         introspection_url: The introspection endpoint (RFC 7662).
         revocation_url: The revocation endpoint (RFC 7009).
         keys_url: The published keys (JWKS).
+        verify: The authority to trust for https, as `requests` takes it.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, verify: str | bool = True) -> None:
+        self.verify = verify
         self.url = self.issuer = f"{base}/realms/{NAME}"
         protocol = f"{self.url}/protocol/openid-connect"
         self.token_url = f"{protocol}/token"
         self.introspection_url = f"{protocol}/token/introspect"
         self.revocation_url = f"{protocol}/revoke"
         self.keys_url = f"{protocol}/certs"
-        self._admin = AdminApi(base, NAME)
+        self._admin = AdminApi(base, NAME, verify)
         self._keys = SigningKeys(self._admin)
 
     def close(self) -> None:
@@ -135,6 +138,28 @@ class Realm:
         path = f"/clients/{self._client_uuid(client_id)}/client-secret"
         secret: str = self._admin.call("POST", path).json()["value"]
         return secret
+
+    def set_client_keys(self, client_id: str, jwks: Mapping[str, Any]) -> None:
+        """Registers the public keys that verify a client's own assertions, in place of the old."""
+        path = f"/clients/{self._client_uuid(client_id)}"
+        known = self._admin.get(path)
+        known["attributes"]["jwks.string"] = json.dumps(jwks)
+        self._admin.call("PUT", path, json=known)
+
+    def trust(self, alias: str, issuer: str, keys_url: str) -> None:
+        """Puts an issuer of workload tokens in the place of one that cannot be reached from here.
+
+        Args:
+            alias: The identity provider: `kubernetes`, `github` or `gitlab`.
+            issuer: The `iss` of its tokens.
+            keys_url: Its JWKS; a Kubernetes provider finds it by the issuer's discovery document.
+        """
+        path = f"/identity-provider/instances/{alias}"
+        known = self._admin.get(path)
+        known["config"]["issuer"] = issuer
+        if "jwksUrl" in known["config"]:
+            known["config"]["jwksUrl"] = keys_url
+        self._admin.call("PUT", path, json=known)
 
     # Tokens
 

@@ -36,7 +36,7 @@ class Introspection:
 
     def __init__(self, realm: Realm) -> None:
         self._url = realm.introspection_url
-        self._session = _session()
+        self._session = _session(realm.verify)
 
     def claims(self, token: str) -> dict[str, Any] | None:
         """Returns the claims of a token, or None if Keycloak calls it inactive."""
@@ -61,7 +61,7 @@ class PublishedKeys:
     def __init__(self, realm: Realm) -> None:
         self._issuer = realm.issuer
         self._url = realm.keys_url
-        self._session = _session()
+        self._session = _session(realm.verify)
         self._lock = threading.Lock()
         self._keys: dict[str, RSAPublicKey] = {}  # replaced as a whole, under _lock
 
@@ -99,11 +99,13 @@ class PublishedKeys:
         return self._keys.get(kid)
 
 
-def _session() -> requests.Session:
+def _session(verify: str | bool) -> requests.Session:
     """Returns a session that keeps a connection for each thread of a busy resource."""
     session = requests.Session()
     session.trust_env = False
-    session.mount("http://", HTTPAdapter(pool_maxsize=MANY_THREADS))
+    session.verify = verify
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=MANY_THREADS))
     return session
 
 
