@@ -111,12 +111,7 @@ class CachedSource:
         self._credentials = Credentials(endpoint.url, grant)
         self._cache = TokenCache(ResilientStore(store), self.policy, endpoint.clock)
         self._renewer = Renewer(
-            self._credentials,
-            endpoint,
-            self._cache,
-            sharing=store,
-            events=self.events,
-            on_renewed=on_renewed,
+            self._credentials, endpoint, self._cache, store, self.events, on_renewed
         )
         self._background = Background()
         self._warmth = KeepWarm()

@@ -54,10 +54,7 @@ def store_of(settings: Settings) -> TokenStore:
 def obtain(
     settings: Settings, requirement: Requirement, source: CachedSource | None = None
 ) -> Obtained:
-    """Gets a token that meets a requirement.
-
-    Where the server fails, an older token that still works long enough is used.
-    """
+    """Gets a token that meets a requirement; if the server fails, an older one that still works."""
     source = source or build_source(settings, store=store_of(settings))
     _check_chosen_store(settings)
     before = source.current

@@ -159,10 +159,7 @@ def _detail(error: BaseException, kind: Kind) -> str:
 
 
 def without_secrets(error: BaseException) -> BaseException | None:
-    """Takes frames and requests off an error and its causes, as both hold the form body.
-
-    Returns `None` if the words of one may quote what was sent or received.
-    """
+    """Takes off frames and requests, which hold the form; `None` if the words may quote it."""
     if any(_quotes(cause) for cause in chain(error)):
         return None
     for cause in chain(error):

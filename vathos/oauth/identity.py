@@ -56,10 +56,7 @@ class Identity:
             return found
 
     def fingerprint(self, key: bytes) -> str:
-        """Returns a quick hash of all parts, secrets included.
-
-        Whoever knows the key can test guessed secrets quickly, so keep it as safe as they are.
-        """
+        """Returns a hash of all parts; with its key, guessed secrets can be tested quickly."""
         parts = [*self._public, *(secret.reveal() for secret in self._secrets)]
         return hashlib.blake2b(_framed(parts), key=key, digest_size=16).hexdigest()
 

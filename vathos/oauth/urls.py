@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from vathos.system.late_errors import configuration_error, insecure_url
+from vathos.system.late_errors import configuration_error
 
 __all__ = [
     "Origin",
@@ -165,17 +165,16 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
     if "?" in url or "#" in url:
         configuration_error(f"{source} must not have a query or a fragment (after ? or #)")
     if not origin.is_secure:  # RFC 6749 §3.2
-        insecure_url(
+        from vathos.errors import InsecureURLError  # noqa: PLC0415 - see late_errors
+
+        raise InsecureURLError(
             f"{source} is plain http to {origin.host}; use https (http is for loopback only)"
         )
     return url
 
 
 def other_realm_path(url: str) -> str | None:
-    """Returns a realm's URL with `/auth` added or taken away, `None` if it is no realm's URL.
-
-    Keycloak's paths began with `/auth/realms/` up to version 16, and begin with `/realms/` since.
-    """
+    """Returns a realm's URL with `/auth` (dropped by Keycloak 17) put in or out; else `None`."""
     parts = urlsplit(url)
     if parts.path.startswith(f"{_AUTH}/realms/"):
         return parts._replace(path=parts.path.removeprefix(_AUTH)).geturl()

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from vathos.errors import RenewalTimeout, TokenRequestError, VathosError
 from vathos.events import Events, RenewalFailed, Renewed
@@ -35,6 +35,7 @@ _DECAY = 0.75
 """What is left of the memory of a slow renewal after each quicker one."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Renewer:
     """Renews the token of one identity in one place for all who wait.
 
@@ -42,23 +43,14 @@ class Renewer:
     token obtained here, without any lock held; what it raises is logged.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        endpoint: TokenEndpoint,
-        cache: TokenCache,
-        *,
-        sharing: object,
-        events: Events,
-        on_renewed: Callable[[Token], object] | None,
-    ) -> None:
-        self._credentials = credentials
-        self._endpoint = endpoint
-        self._cache = cache
-        self._sharing = sharing
-        self._events = events
-        self._on_renewed = on_renewed
-        self._unreadable = object()  # names the backoff after secrets that cannot be read
+    credentials: Credentials
+    endpoint: TokenEndpoint
+    cache: TokenCache
+    sharing: object
+    events: Events
+    on_renewed: Callable[[Token], object] | None
+    unreadable: object = field(default_factory=object)
+    """Names the backoff after secrets that cannot be read."""
 
     def renew(
         self,
@@ -81,7 +73,7 @@ class Renewer:
             order = Order(rejected, ahead, started + budget)
             obtained, led = self._lead_or_wait(order, leave, here=here or ahead)
             # Also whoever only waited: each source has a cache of its own.
-            self._cache.at_hand = obtained.token
+            self.cache.at_hand = obtained.token
             if led or not is_same_access_token(obtained.token, rejected):
                 return obtained.token
             # That renewal had begun before the API refused what it was to bring: once more.
@@ -92,12 +84,12 @@ class Renewer:
 
     @property
     def _key(self) -> Hashable:
-        return (id(self._sharing), self._credentials.key)
+        return (id(self.sharing), self.credentials.key)
 
     def backoff_left(self) -> float:
         """Seconds for which no renewal is to be tried, as the last one failed; zero if one may."""
-        at, credentials = self._endpoint.clock(), self._credentials
-        left = process.failures.left(self._unreadable, at)
+        at, credentials = self.endpoint.clock(), self.credentials
+        left = process.failures.left(self.unreadable, at)
         if credentials.is_read:
             left = max(left, process.failures.left(credentials.identity.key, at))
         return left
@@ -114,7 +106,7 @@ class Renewer:
 
         def then() -> None:
             for event in order.happened:
-                self._events.tell(event)
+                self.events.tell(event)
             if obtained and obtained[0].grant_type:
                 self._announce(obtained[0])
 
@@ -126,30 +118,30 @@ class Renewer:
             raise
         except TimeoutError:
             raise RenewalTimeout(
-                f"the token renewal at {self._endpoint.url} took longer than the {timeout:.1f} s "
+                f"the token renewal at {self.endpoint.url} took longer than the {timeout:.1f} s "
                 "that this call may wait; it goes on",
-                endpoint=self._endpoint.url,
+                endpoint=self.endpoint.url,
                 sent=True,
             ) from None
         except ReentryError:
             raise TokenRequestError(
                 "a token was asked for from inside its own renewal (by a log handler, a store or a "
                 "callable that reads a secret), and there is none that still works",
-                endpoint=self._endpoint.url,
+                endpoint=self.endpoint.url,
                 retryable=False,
             ) from None
 
     def _renew(self, order: Order) -> Obtained:
         try:
-            grant, identity = self._credentials.read()
+            grant, identity = self.credentials.read()
         except VathosError:
             # Not by the name of the client: another session of it may have its secret.
-            process.failures.start(self._unreadable, self._endpoint.clock())
+            process.failures.start(self.unreadable, self.endpoint.clock())
             raise
-        cache, rejected, ahead = self._cache, order.rejected, order.ahead
+        cache, rejected, ahead = self.cache, order.rejected, order.ahead
         if found := cache.look(identity, rejected, fresh=ahead):
             return self._found(found)
-        process.lockout.check(identity, self._endpoint.clock())
+        process.lockout.check(identity, self.endpoint.clock())
         # After a failure nobody asks before the backoff is over, so that callers do not stampede.
         time.sleep(max(min(self.backoff_left(), order.deadline - time.monotonic()), 0.0))
         started = time.monotonic()
@@ -172,16 +164,16 @@ class Renewer:
         return obtained
 
     def _found(self, token: Token) -> Obtained:
-        self._cache.at_hand = token
+        self.cache.at_hand = token
         return Obtained(token, "")
 
     def _obtain(
         self, grant: Grant, identity: Identity, older: Token | None, order: Order
     ) -> Obtained:
         """Makes one attempt, and learns from it: how long it took, or when the next may be."""
-        clock = self._endpoint.clock
+        clock = self.endpoint.clock
         started = clock().boot
-        attempt = Attempt(grant, identity, self._endpoint, self._cache, order, self._events)
+        attempt = Attempt(grant, identity, self.endpoint, self.cache, order, self.events)
         try:
             # Not the token at hand: its refresh token may be in other hands as well.
             obtained = attempt.obtain(older)
@@ -194,19 +186,19 @@ class Renewer:
             order.happened.append(happened)
             raise
         process.failures.reset(identity.key)
-        process.failures.reset(self._unreadable)
+        process.failures.reset(self.unreadable)
         before = older.renewal_seconds * _DECAY if older is not None else 0.0
         seconds = max(clock().boot - started, before)
         return obtained._replace(token=replace(obtained.token, renewal_seconds=seconds))
 
     def _announce(self, obtained: Obtained) -> None:
-        fields = {"vathos.identity": self._credentials.name}
+        fields = {"vathos.identity": self.credentials.name}
         log.debug("token renewed by %s", obtained.grant_type, extra=fields)
-        asked = self._credentials.original.scope
+        asked = self.credentials.original.scope
         if set(asked.split()) - set((obtained.token.scope or asked).split()):
             log.warning("the server granted less scope than asked for", extra=fields)
-        if self._on_renewed is not None:
+        if self.on_renewed is not None:
             try:
-                self._on_renewed(obtained.token)
+                self.on_renewed(obtained.token)
             except Exception:
                 log.exception("a renewal callback failed", extra=fields)

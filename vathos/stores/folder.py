@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vathos.system.extras import require, required
 from vathos.system.files import SAFE, read_ordinary, refuse_exposed, replacing
-from vathos.system.late_errors import insecure_file, is_one_of, store_error
+from vathos.system.late_errors import insecure_file, is_one_of
 
 __all__ = ["PrivateFolder"]
 
@@ -130,10 +130,7 @@ class PrivateFolder:
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[None]:
-        """Holds a lock file; `timeout` is how many seconds it waits for it.
-
-        The system frees the lock when this process dies, however it dies.
-        """
+        """Holds a lock file, free as soon as this process dies; `timeout` is in seconds."""
         self.make()
         path = str(self.path / name)
         filelock = required("filelock", "file")  # late: it costs more than reading a token
@@ -199,8 +196,10 @@ class PrivateFolder:
                 return
             if isinstance(error, TimeoutError) or is_one_of(error, "StoreError"):
                 raise
+            from vathos.errors import StoreError  # noqa: PLC0415 - see late_errors
+
             reason = error.strerror or type(error).__name__
-            store_error(f"{self.path}: {reason}; if need be, {_REMEDY}", error)
+            raise StoreError(f"{self.path}: {reason}; if need be, {_REMEDY}") from error
 
 
 def _mark(found: os.stat_result) -> tuple[int, ...]:

@@ -39,10 +39,7 @@ class Backoff:
         return max(until - at.boot, 0.0)
 
     def start(self, name: Hashable, at: Instant, at_least: float = 0.0) -> float:
-        """Starts the next pause and returns its seconds; zero if one is on.
-
-        Of many threads that report the same failure, one starts the pause.
-        """
+        """Starts the next pause and returns its seconds; zero if another caller was first."""
         with self._guard.lock:
             until, length = self._pauses.get(name, (at.boot, self._first / 2))
             if until > at.boot:

@@ -31,10 +31,7 @@ def require(module: str, extra: str) -> None:
 
 
 def install_line(extra: str) -> str:
-    """Returns the command that installs what an extra needs.
-
-    It names the packages and not the extra, because an index may have another `vathos`.
-    """
+    """Returns the pip command for an extra, by its packages: an index may have another `vathos`."""
     from importlib import metadata  # noqa: PLC0415 - only where something is missing
 
     try:

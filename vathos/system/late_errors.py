@@ -1,4 +1,4 @@
-"""Raises errors of this package without importing `vathos.errors` before there is one.
+"""Raises errors of this package late; a file of its own, as it imports none of them early.
 
 Every error of this package is one of `requests` too, so that module imports `requests`; a command
 that finds its token in the store starts in half the time without it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-__all__ = ["configuration_error", "insecure_file", "insecure_url", "is_one_of", "store_error"]
+__all__ = ["configuration_error", "insecure_file", "is_one_of"]
 
 
 def configuration_error(message: str, cause: BaseException | None = None) -> NoReturn:
@@ -23,20 +23,6 @@ def insecure_file(message: str) -> NoReturn:
     from vathos.errors import InsecureFileError  # noqa: PLC0415 - see above
 
     raise InsecureFileError(message) from None
-
-
-def insecure_url(message: str) -> NoReturn:
-    """Raises `InsecureURLError`."""
-    from vathos.errors import InsecureURLError  # noqa: PLC0415 - see above
-
-    raise InsecureURLError(message)
-
-
-def store_error(message: str, cause: BaseException) -> NoReturn:
-    """Raises `StoreError`."""
-    from vathos.errors import StoreError  # noqa: PLC0415 - see above
-
-    raise StoreError(message) from cause
 
 
 def is_one_of(error: BaseException, name: str) -> bool:

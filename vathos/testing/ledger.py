@@ -51,10 +51,7 @@ class Ledger:
         username: str | None,
         scopes: tuple[str, ...],
     ) -> None:
-        """Puts the tokens of one response on record; opens or continues their session.
-
-        `presented` is the refresh token that they were issued for.
-        """
+        """Records the tokens of one response, issued for the refresh token `presented`."""
         with self.lock:
             if presented is not None:
                 session: int | None = self._continue(self._refresh[presented].session)

@@ -23,10 +23,7 @@ def has_body(status: int) -> bool:
 
 
 def authorization_scheme(headers: Mapping[str, str]) -> str | None:
-    """Returns the scheme of the Authorization header as it was sent, such as `"Bearer"`.
-
-    A header of one word has none: that may be a token whose scheme was forgotten.
-    """
+    """Returns the scheme of the Authorization header; one word alone may be a token without one."""
     scheme, space, _ = headers.get("Authorization", "").strip().partition(" ")
     return scheme if space else None
 

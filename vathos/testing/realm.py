@@ -23,10 +23,7 @@ ENDPOINTS = ("token", "api", "revocation", "introspection", "discovery", "worklo
 
 
 class FaultQueue:
-    """Faults waiting for requests, by endpoint.
-
-    Counted faults come first, in the order they were queued; then the latest of the others.
-    """
+    """Faults waiting for requests, by endpoint: counted ones first, then the latest."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

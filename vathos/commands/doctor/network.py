@@ -115,7 +115,11 @@ class Route:
             reason = error.strerror or str(error)[:200]  # what a proxy said has no number
             yield failed(name, f"{origin.host}: {reason}", _TLS_FIX, Exit.UNREACHABLE)
         else:
-            yield _judged(name, origin.host, certificate)
+            issued = f"{certificate.version}, certificate from {certificate.issuer}"
+            detail = f"{origin.host}: {issued}, valid for another {certificate.days} days"
+            soon = "have the server's certificate renewed in time"
+            is_late = certificate.days < _SOON
+            yield warning(name, detail, soon) if is_late else ok(name, detail)
 
 
 def _proxy_to(url: str) -> SplitResult | None:
@@ -167,16 +171,6 @@ class _Certificate(NamedTuple):
     version: str
     issuer: str
     days: int
-
-
-def _judged(name: str, host: str, certificate: _Certificate) -> Check:
-    detail = (
-        f"{host}: {certificate.version}, certificate from {certificate.issuer}, "
-        f"valid for another {certificate.days} days"
-    )
-    if certificate.days < _SOON:
-        return warning(name, detail, "have the server's certificate renewed in time")
-    return ok(name, detail)
 
 
 class CertificateProblem(Exception):  # noqa: N818 - a finding, not an error of the program
