@@ -77,21 +77,26 @@ def post(
 
     The timeout, in seconds, is for all of it: name resolution, connection and body.
     """
-    sent = {"data": dict(form), "headers": {**_HEADERS, **headers}}
-    return _exchanged("POST", url, transport, timeout, **sent)
+    return _exchanged(url, form, headers, transport, timeout)
 
 
 def get(url: str, *, transport: Transport, timeout: float) -> Answer:
     """Gets a document of the authorization server, under the rules of `post`."""
-    return _exchanged("GET", url, transport, timeout, headers=_HEADERS)
+    return _exchanged(url, None, {}, transport, timeout)
 
 
-def _exchanged(method: str, url: str, transport: Transport, timeout: float, **sent: Any) -> Answer:
+def _exchanged(
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    transport: Transport,
+    timeout: float,
+) -> Answer:
     # The socket waits a little longer, so that it is always the deadline that is reported.
     wire = _Wire(timeout + 0.25)
 
     def work() -> Answer:
-        return _send(wire, method, url, transport, **sent)
+        return _send(wire, url, form, headers, transport)
 
     try:
         exchange = within(timeout, work, name="vathos-token-request")
@@ -210,15 +215,23 @@ class _Reads(io.RawIOBase):
         super().close()
 
 
-def _send(wire: _Wire, method: str, url: str, transport: Transport, **sent: Any) -> Answer:
+def _send(
+    wire: _Wire,
+    url: str,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    transport: Transport,
+) -> Answer:
     past_proxies = is_local_http(url)
     with Session() as http:
         http.trust_env = transport.trust_env and not past_proxies
         http.mount("https://", wire)
         http.mount("http://", wire)
         with http.request(
-            method,
+            "GET" if form is None else "POST",
             url,
+            data=None if form is None else dict(form),
+            headers={**_HEADERS, **headers},
             auth=ignore_netrc,
             allow_redirects=False,
             stream=True,
@@ -226,7 +239,6 @@ def _send(wire: _Wire, method: str, url: str, transport: Transport, **sent: Any)
             verify=transport.verify,
             cert=transport.cert,
             proxies={} if past_proxies else dict(transport.proxies or {}),
-            **sent,
         ) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, names, b"".join(_chunks(response.raw)))
