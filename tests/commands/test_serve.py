@@ -20,6 +20,7 @@ from tests.commands.driving import PROCESS, Driver
 from tests.commands.served import Served
 from tests.helpers import wait_for
 from tests.servers.process import free_ports
+from tests.testing.assertions import TYPE, Robot
 from vathos import VathosSession
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer
@@ -40,6 +41,9 @@ KEYS = {
     "control_url",
     "pid",
     "environment",
+    "workload_issuer",
+    "workload_keys_url",
+    "github_environment",
 }
 
 
@@ -216,6 +220,77 @@ def test_tls_is_served_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
         session.verify = str(tmp_path / "ca.pem")
         assert facts["token_url"].partition(":")[0] == "https"
         assert session.get("products").status_code == 200
+
+
+# --- clients without a secret -------------------------------------------------------------------
+
+
+def test_workload_and_keys_prove_a_client(tmp_path: Path) -> None:
+    """A token that was ordered, and an assertion signed with the key of the file, are accepted."""
+    robot = Robot()
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(robot.jwks))
+    arguments = ("--workload", "robot-pod=pod", "--keys", f"{robot.name}={keys}")
+    with Served(*arguments) as served:
+        assert served.facts["clients"].keys() == {"robot"}
+        workload = served.order("workload_token", sub="pod", aud=served.facts["issuer"])
+        asserted = robot.assertion(served.facts["issuer"])
+        for assertion in (workload["workload_token"], asserted):
+            form = {
+                "grant_type": "client_credentials",
+                "client_assertion": assertion,
+                "client_assertion_type": TYPE,
+            }
+            answer = requests.post(served.facts["token_url"], data=form, timeout=5)
+            assert answer.status_code == 200
+        assert served.facts["github_environment"].keys() == {
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        }
+
+
+def test_certificate_proves_a_client(tmp_path: Path) -> None:
+    """With --authority there is a port that looks at certificates, and discovery tells where."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    robot = ca.issue_cert(
+        "a", common_name="robot", organization_name="example", organization_unit_name="robots"
+    )
+    robot.private_key_and_cert_chain_pem.write_to_path(tmp_path / "robot.pem")
+    certificate = "robot-certificate=CN=robot,OU=robots,O=example"
+    files = ("--tls", str(tmp_path / "own.pem"), "--authority", str(tmp_path / "ca.pem"))
+    with Served(*files, "--certificate", certificate) as served:
+        authority = str(tmp_path / "ca.pem")
+        document = requests.get(served.facts["discovery_url"], verify=authority, timeout=5).json()
+        answer = requests.post(
+            document["mtls_endpoint_aliases"]["token_endpoint"],
+            data={"grant_type": "client_credentials", "client_id": "robot-certificate"},
+            cert=str(tmp_path / "robot.pem"),
+            verify=authority,
+            timeout=5,
+        )
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--workload", "robot"], Exit.USAGE, "--workload takes a name and a value"),
+        (["--certificate", "a=CN=b"], Exit.USAGE, "--certificate needs --authority"),
+        (["--authority", "x.pem"], Exit.USAGE, "--authority needs --tls"),
+        (["--keys", "a=missing.json"], Exit.CONFIGURATION, "missing.json cannot be read"),
+        (["--keys", "a={here}"], Exit.CONFIGURATION, "is no JWK set"),
+    ],
+)
+def test_client_without_a_secret_that_makes_no_sense(
+    vathos: Driver, arguments: list[str], status: Exit, message: str
+) -> None:
+    """What is missing or wrong is named, and nothing listens."""
+    given = [each.replace("{here}", __file__) for each in arguments]
+    done = vathos("serve", "--port", "0", *given)
+    assert done.status == status
+    assert message in done.err
 
 
 # --- where it listens, and how it ends ----------------------------------------------------------

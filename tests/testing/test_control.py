@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.canaries import CANARY
+from tests.testing.assertions import Robot, present
 from vathos.testing import AuthorizationServer, Client, User
 from vathos.testing.control import Control
 from vathos.testing.messages import Request
@@ -140,6 +141,19 @@ def test_secrets_are_changed(server: AuthorizationServer) -> None:
     assert told == {"done": "set_password", "username": "ada", "password": "rotated"}
     made = post(server, "set_password").json()["password"]
     assert ask(server, username="ada", password=made).status_code == 200
+
+
+def test_workload_tokens_and_their_keys(server: AuthorizationServer) -> None:
+    """A workload token is in the answer; keys of the issuer and of a client are changed."""
+    robot = Robot()
+    server.add_client(Client("pod", workload="w"))
+    token = post(server, "workload_token", {"sub": "w", "lifetime": 60}).json()["workload_token"]
+    assert present(server, token).status_code == 200
+    post(server, "rotate_workload_key", {"keep_old": False})
+    assert present(server, token).status_code == 401
+    server.add_client(Client(robot.name, "secret"))
+    post(server, "set_client_keys", {"client_id": robot.name, "jwks": robot.jwks})
+    assert present(server, robot.assertion(server.issuer)).status_code == 200
 
 
 def test_accounts_are_disabled_and_enabled(server: AuthorizationServer) -> None:

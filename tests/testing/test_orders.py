@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
@@ -41,6 +42,13 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("disable_client", {"client_id": "x"}, "disable_client: there is no client 'x'; there is "
      "robot"),
     ("set_password", {"password": ""}, "set_password: password must be text that is not empty"),
+    ("set_client_keys", {}, "set_client_keys: jwks is missing; it is an object with a list of keys "
+     "(a JWK set)"),
+    ("set_client_keys", {"jwks": {"keys": [1]}}, "set_client_keys: jwks must be an object with a "
+     "list of keys (a JWK set)"),
+    ("workload_token", {"lifetime": "1"}, "workload_token: lifetime must be a number"),
+    ("rotate_workload_key", {"keep_old": 1}, "rotate_workload_key: keep_old must be true or "
+     "false"),
     ("reset", {"keys": 1}, "reset: keys must be true or false"),
 ]  # fmt: skip
 
@@ -56,6 +64,13 @@ def test_mistake_is_named(name: str, members: object, message: str) -> None:
 def test_every_verb_of_the_table_is_described() -> None:
     """The table of the module names each verb that there is."""
     assert all(f"`{verb}`" in (orders.__doc__ or "") for verb in orders.VERBS)
+
+
+def test_order_that_needs_the_extra_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyJWT an order for a workload token is refused before it is carried out."""
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    with pytest.raises(ValueError, match=r"workload_token: .* need the packages PyJWT"):
+        Order.of("workload_token", {}, KNOWN)
 
 
 def test_secrets_are_not_shown() -> None:

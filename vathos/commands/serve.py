@@ -28,9 +28,11 @@ from vathos.commands.serve_process import facts_of, log_request, log_step, until
 from vathos.config.secret_sources import SecretFile
 from vathos.errors import ConfigurationError
 from vathos.exit_codes import CommandError, Exit
+from vathos.system.extras import required
 from vathos.testing.accounts import Accounts, Client, User
 from vathos.testing.dialects import DIALECTS
 from vathos.testing.scenario import Scenario
+from vathos.testing.schema import OBJECTS, checked
 from vathos.testing.server import AuthorizationServer
 
 __all__ = ["add_arguments", "run"]
@@ -78,6 +80,7 @@ examples:
         metavar="NAME[=FILE]",
         help="user, and the file with the password (default: ada)",
     )
+    _add_clients_without_secret(parser)
     _add_tokens(parser)
     parser.add_argument("--scenario", metavar="FILE", help="file with orders, TOML or JSON")
     parser.add_argument(
@@ -86,6 +89,39 @@ examples:
         help="stop at the end of standard input, such as when the parent ends",
     )
     parser.add_argument("-v", dest="verbose", action="count", default=0, help="log each request")
+
+
+def _add_clients_without_secret(parser: argparse.ArgumentParser) -> None:
+    who = parser.add_argument_group(
+        "clients without a secret",
+        "Each can be given several times. The first two need PyJWT and cryptography.",
+    )
+    who.add_argument(
+        "--workload",
+        action="append",
+        default=[],
+        metavar="ID=SUBJECT",
+        help="client, and the sub of the workload tokens that prove it",
+    )
+    who.add_argument(
+        "--keys",
+        action="append",
+        default=[],
+        metavar="ID=FILE",
+        help="client, and the file with its public keys (JWK set)",
+    )
+    who.add_argument(
+        "--certificate",
+        action="append",
+        default=[],
+        metavar="ID=SUBJECT",
+        help="client, and the subject of its certificate, such as CN=robot,O=example",
+    )
+    who.add_argument(
+        "--authority",
+        metavar="FILE",
+        help="PEM file with the authority of client certificates; needs --tls",
+    )
 
 
 def _add_tokens(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +158,10 @@ def _add_tokens(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     host = _host(options)
-    clients = _accounts(Client, "client", options.client or ["robot"])
+    clients = [
+        *_accounts(Client, "client", options.client or ["robot"]),
+        *_clients_without_secret(options),
+    ]
     users = _accounts(User, "user", options.user or ["ada"])
     scenario = _scenario(options.scenario, clients, users)
     settings = {
@@ -134,6 +173,7 @@ def run(options: argparse.Namespace) -> int:
         "refresh_for_client_credentials": options.refresh_for_client_credentials,
         "dialect": options.dialect,
         "tls": _tls(options.tls),
+        "mtls": _mtls(options.tls, options.authority),
     }
     with (
         until_stopped(until_eof=options.until_eof) as stop,
@@ -163,6 +203,41 @@ def _accounts(
         if names.count(name) > 1:
             raise CommandError(Exit.USAGE, f"--{option} {name} is given twice")
     return [kind(name, _secret(option, text)) for name, text in zip(names, given, strict=True)]
+
+
+def _clients_without_secret(options: argparse.Namespace) -> list[Client]:
+    """Makes the clients that prove themselves by a workload, keys or a certificate."""
+    workloads = _pairs("workload", options.workload)
+    keys = _pairs("keys", options.keys)
+    certificates = _pairs("certificate", options.certificate)
+    if workloads or keys:
+        required("jwt", "jwt", "a client without a secret")
+    if certificates and not options.authority:
+        raise CommandError(Exit.USAGE, "--certificate needs --authority")
+    return [
+        *(Client(name, workload=subject) for name, subject in workloads),
+        *(Client(name, jwks=_jwks(path)) for name, path in keys),
+        *(Client(name, certificate=subject) for name, subject in certificates),
+    ]
+
+
+def _pairs(option: str, given: Sequence[str]) -> list[tuple[str, str]]:
+    pairs = [text.partition("=") for text in given]
+    if any(not (name and value) for name, _, value in pairs):
+        raise CommandError(Exit.USAGE, f"--{option} takes a name and a value: --{option} ID=VALUE")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _jwks(path: str) -> dict[str, Any]:
+    try:
+        return checked(
+            json.loads(Path(path).read_bytes()), "the file", {"keys": OBJECTS}, needed=["keys"]
+        )
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except ValueError as error:
+        reason = f"is no JWK set: {error}"
+    raise CommandError(Exit.CONFIGURATION, f"--keys {path} {reason}")
 
 
 def _secret(option: str, text: str) -> str:
@@ -220,6 +295,24 @@ def _tls(path: str | None) -> ssl.SSLContext | None:
         reason = getattr(error, "reason", None) or error.strerror
         raise CommandError(
             Exit.CONFIGURATION, f"--tls {path} gives no certificate with its key: {reason}"
+        ) from None
+    return context
+
+
+def _mtls(path: str | None, authority: str | None) -> ssl.SSLContext | None:
+    """Makes the TLS settings of the port that asks for client certificates."""
+    if authority is None:
+        return None
+    context = _tls(path)
+    if context is None:
+        raise CommandError(Exit.USAGE, "--authority needs --tls")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    try:
+        context.load_verify_locations(authority)
+    except OSError as error:  # an SSLError is one
+        reason = getattr(error, "reason", None) or error.strerror
+        raise CommandError(
+            Exit.CONFIGURATION, f"--authority {authority} gives no certificate: {reason}"
         ) from None
     return context
 

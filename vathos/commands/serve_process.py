@@ -36,13 +36,16 @@ def facts_of(
         "client_secret": server.client_secret,
         "username": server.username,
         "password": server.password,
-        "clients": {each.client_id: each.client_secret for each in clients},
+        "clients": {each.client_id: each.client_secret for each in clients if each.client_secret},
         "users": {each.username: each.password for each in users},
         # The control endpoint answers on loopback only.
         "control_url": server.control_url
         if address.is_loopback or address.is_unspecified
         else None,
         "pid": os.getpid(),
+        "workload_issuer": server.workload_issuer,
+        "workload_keys_url": server.workload_keys_url,
+        "github_environment": server.github_environment,
         "environment": {
             "VATHOS_CLIENT_ID": server.client_id,
             "VATHOS_CLIENT_SECRET": server.client_secret,

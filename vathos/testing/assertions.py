@@ -96,7 +96,8 @@ class Assertions:
             raise BadAssertionError("iss and sub must both be the client", client)
         if client.jwks is None:
             raise BadAssertionError("the client has no keys", client)
-        return _Presented(assertion, claims, client, tuple(client.jwks["keys"]), is_own=True)
+        keys = tuple(client.jwks.get("keys", ()))
+        return _Presented(assertion, claims, client, keys, is_own=True)
 
     def _objection_to_signature(self, presented: _Presented) -> str | None:
         try:

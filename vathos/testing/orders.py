@@ -12,6 +12,9 @@
 | `disable_client`, `enable_client` | `client_id` | refuses a client, and accepts it again |
 | `disable_user`, `enable_user` | `username` | refuses a user, and accepts it again |
 | `refuse_all` | `refuse` | makes the API answer 401 to every token, or stop doing so |
+| `set_client_keys` | `client_id`, `jwks` | changes the keys that verify a client's own assertions |
+| `workload_token` | `sub`, `aud`, `lifetime` | issues a workload token, which is in the answer |
+| `rotate_workload_key` | `keep_old` | signs workload tokens with a new key |
 | `forget_requests` | | forgets all recorded requests; counting starts again at 0 |
 
 Without a client or user, an order applies to the first one. `times` may be `"always"`.
@@ -33,6 +36,7 @@ from vathos.testing.realm import ENDPOINTS
 from vathos.testing.schema import (
     ABOVE_ZERO,
     FLAG,
+    JWKS,
     NAME,
     NUMBER,
     OBJECT,
@@ -41,6 +45,7 @@ from vathos.testing.schema import (
     near,
     one_of,
 )
+from vathos.testing.signatures import need_jwt
 
 __all__ = ["VERBS", "Order"]
 
@@ -85,6 +90,16 @@ def _set_password(
     return {"username": username, "password": password}
 
 
+def _set_client_keys(server: Controls, jwks: Given, client_id: str | None = None) -> None:
+    server.set_client_keys(client_id or server.client_id, jwks)
+
+
+def _workload_token(
+    server: Controls, sub: str | None = None, aud: str | None = None, lifetime: float = 600.0
+) -> Given:
+    return {"workload_token": server.workload_token(sub, aud, lifetime)}
+
+
 def _for_client(act: Callable[[Controls, str], None]) -> Callable[..., None]:
     def order(server: Controls, client_id: str | None = None) -> None:
         act(server, client_id or server.client_id)
@@ -117,8 +132,13 @@ VERBS: Mapping[str, Callable[..., Given | None]] = {
     "disable_user": _for_user(Controls.disable_user),
     "enable_user": _for_user(Controls.enable_user),
     "refuse_all": _refuse_all,
+    "set_client_keys": _set_client_keys,
+    "workload_token": _workload_token,
+    "rotate_workload_key": Controls.rotate_workload_key,
     "forget_requests": Controls.forget_requests,
 }
+
+_NEED_JWT = ("set_client_keys", "workload_token", "rotate_workload_key")
 
 _KINDS = {
     "endpoint": one_of(ENDPOINTS),
@@ -134,6 +154,11 @@ _KINDS = {
     "what": one_of(("access_tokens", "sessions", "all")),
     "keys": FLAG,
     "refuse": FLAG,
+    "keep_old": FLAG,
+    "jwks": JWKS,
+    "sub": NAME,
+    "aud": NAME,
+    "lifetime": NUMBER,
     "client_id": NAME,
     "client_secret": NAME,
     "username": NAME,
@@ -180,15 +205,17 @@ class Order:
                 raise ValueError(
                     f"{verb}: there is no {kind} {members[name]!r}{near(members[name], names)}"
                 )
-        if "fault" in members:
-            try:
+        try:
+            if "fault" in members:
                 fault_from(members["fault"])
-            except ValueError as error:
-                raise ValueError(f"{verb}: {error}") from None
+            if verb in _NEED_JWT:
+                need_jwt()
+        except (ValueError, ImportError) as error:
+            raise ValueError(f"{verb}: {error}") from None
         return cls(verb, members)
 
     def carry_out(self, server: Controls) -> Given:
-        """Carries the order out; returns a new secret or password with its owner, else nothing."""
+        """Carries the order out; returns what it made: a secret with its owner, or a token."""
         return VERBS[self.verb](server, **self.given) or {}
 
     def __str__(self) -> str:

@@ -53,6 +53,10 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(n, str) for n in value)
 
 
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
 NUMBER = Kind("a number", _is_number)
 SECONDS = Kind("a number, at least 0", lambda value: _is_number(value) and value >= 0)
 ABOVE_ZERO = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
@@ -68,6 +72,11 @@ FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 TRUE = Kind("true", lambda value: value is True)
 JSON = Kind("a JSON value", _is_json)
 OBJECT = Kind("an object", lambda value: isinstance(value, dict) and _is_json(value))
+OBJECTS = Kind("a list of objects", _are_objects)
+JWKS = Kind(
+    "an object with a list of keys (a JWK set)",
+    lambda value: isinstance(value, dict) and _are_objects(value.get("keys")),
+)
 HEADER = Kind("text that fits in a header field", _is_header)
 HEADERS = Kind("an object of header fields", _are_headers)
 
