@@ -416,7 +416,7 @@ USAGE = [
     (("--token-ttl", "0"), "argument --token-ttl: must be a number of seconds, above 0"),
     (("--token-ttl", "inf"), "argument --token-ttl: must be a number of seconds, above 0"),
     (("--refresh-ttl", "x"), "argument --refresh-ttl: must be a number of seconds, above 0"),
-    (("--client-secret", "x"), "unknown option --client-secret"),
+    (("--client-secret", "x"), "unknown option --client-secret (did you mean '--client'?)"),
     (("--password=x",), "unknown option --password"),
     (("x",), "too many arguments"),
 ]
