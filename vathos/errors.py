@@ -98,6 +98,7 @@ class TokenResponseError(VathosError):
         error_description: The server's own words, cut to 200 characters, or `None`.
         error_uri: A page about the error, or `None`.
         retry_after: The `Retry-After` header as received, or `None`.
+        date: The `Date` header as received, or `None`.
 
     All but the message are attributes too.
     """
@@ -112,6 +113,7 @@ class TokenResponseError(VathosError):
         error_description: str | None = None,
         error_uri: str | None = None,
         retry_after: str | None = None,
+        date: str | None = None,
     ) -> None:
         super().__init__(message)
         self.endpoint = endpoint
@@ -120,6 +122,7 @@ class TokenResponseError(VathosError):
         self.error_description = error_description
         self.error_uri = error_uri
         self.retry_after = retry_after
+        self.date = date
 
     @property
     def refused(self) -> bool:
@@ -137,7 +140,7 @@ class TokenResponseError(VathosError):
 
 
 class InvalidClientError(TokenResponseError):
-    """The client id is unknown, its secret is wrong, or it may not use this grant."""
+    """The client did not prove who it is, is unknown, or may not use this grant."""
 
 
 class InvalidGrantError(TokenResponseError):

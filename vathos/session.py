@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -76,6 +77,10 @@ class VathosSession(FastSession, SourcedSession):
         policy: When a token is renewed.
         client_authentication: `client_secret_post` (the default) or `client_secret_basic` (RFC 6749
             §2.3.1).
+        assertion_file: File with a client assertion (RFC 7521 §4.2) in place of a client secret; it
+            is opened anew for each token request. The client id may then be left out.
+        assertion: A client assertion, a function that returns one, or a list with the words of a
+            command that prints one; asked anew for each token request.
         token_parameters: Extra fields of the token request, sent at each renewal too.
         token_updater: Called with the token dictionary after each renewal by this session.
         on_event: Called with each event of `vathos.events`, in the thread that caused it. If it
@@ -118,6 +123,8 @@ class VathosSession(FastSession, SourcedSession):
         token_timeout: float | None = None,
         policy: RenewalPolicy | None = None,
         client_authentication: str | None = None,
+        assertion_file: str | os.PathLike[str] | None = None,
+        assertion: str | Sequence[str] | Callable[[], str] | None = None,
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
         on_event: Callable[[Event], object] | None = None,
@@ -136,10 +143,12 @@ class VathosSession(FastSession, SourcedSession):
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
         oauth = {name: value for name, value in oauth.items() if value}
         self._is_plain = not _PLAIN.isdisjoint(oauth)
-        if self._is_plain and (client_secret or username or password or settings):
+        proof = client_secret or assertion_file or assertion
+        if self._is_plain and (proof or username or password or settings):
             raise _either(_PLAIN & oauth.keys())
         # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
+        from vathos.config.client import assertion_argument  # noqa: PLC0415
         from vathos.config.settings import resolve  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
         from vathos.stores.urls import open_store  # noqa: PLC0415
@@ -154,6 +163,7 @@ class VathosSession(FastSession, SourcedSession):
             {
                 "client_id": client_id,
                 "client_secret": client_secret,
+                "client_assertion": assertion_argument(assertion, assertion_file),
                 "username": username,
                 "password": password,
                 "base_url": base_url,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import pytest
 
-from vathos.errors import ConfigurationError
-from vathos.grants import ClientCredentialsGrant, PasswordGrant, RefreshGrant, Secret
+from vathos.errors import ConfigurationError, TokenResponseError
+from vathos.grants import ClientCredentialsGrant, PasswordGrant, RefreshGrant, Secret, SecretFields
 from vathos.oauth.client_authentication import (
     SECRET_METHODS,
     ClientSecret,
+    Occasion,
     Proof,
     client_of,
 )
 from vathos.oauth.identity import identity_of
+from vathos.oauth.transport import Transport
+from vathos.tokens import now
 
 URL = "https://as.example/realms/x/protocol/openid-connect/token"
+OCCASION = Occasion("picking:robot", URL, None, Transport(), now, math.inf)
 SERVICE = ClientCredentialsGrant(client_id="picking:robot", client_secret="s3 cret")
 
 
@@ -25,6 +30,7 @@ class Told:
 
     label = "told"
     secrets: tuple[Secret, ...] = ()
+    evidence = ""
     advice = ("told is wrong", "tell something else")
 
     def __init__(self, public: str = "me") -> None:
@@ -34,21 +40,24 @@ class Told:
         """Nothing is to be read."""
         return self
 
-    def prove(self, client_id: str) -> Proof:
+    def prove(self, occasion: Occasion) -> Proof:
         """Sends what was told."""
-        raise NotImplementedError
+        return Proof(SecretFields(told="me"), SecretFields())
+
+    def instead(self, refusal: TokenResponseError) -> None:
+        """Knows no other way."""
 
 
 def test_secret_is_sent_in_the_form() -> None:
     """By `client_secret_post`, id and secret are form fields, and no header is added."""
-    form, headers = client_of(SERVICE, "client_secret_post").prove(SERVICE.client_id)
+    form, headers = client_of(SERVICE, "client_secret_post").prove(OCCASION)
     assert form == {"client_id": "picking:robot", "client_secret": "s3 cret"}
     assert not headers
 
 
 def test_secret_is_sent_in_the_header() -> None:
     """By `client_secret_basic`, both are form-urlencoded in the header, and not in the form."""
-    form, headers = client_of(SERVICE, "client_secret_basic").prove(SERVICE.client_id)
+    form, headers = client_of(SERVICE, "client_secret_basic").prove(OCCASION)
     kind, _, text = headers["Authorization"].partition(" ")
     assert (kind, base64.b64decode(text), dict(form)) == ("Basic", b"picking%3Arobot:s3+cret", {})
 

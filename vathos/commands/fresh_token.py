@@ -101,19 +101,21 @@ class _Refusals:
     def __init__(self, source: CachedSource) -> None:
         self._source = source
         self._folder = source.store.folder if isinstance(source.store, FileStore) else None
-        self._pause, self._until, self._message, self._status = self._read()
+        self._pause, self._until, self._message, self._status, self._evidence = self._read()
 
     def check(self) -> None:
         """Raises the remembered refusal while its pause lasts."""
         left = self._until - time.time()
-        if 0 < left <= self._pause:  # more is left only if the clock was set
+        is_same = self._evidence == self._source.state().identity.evidence
+        if is_same and 0 < left <= self._pause:  # more is left only if the clock was set
             message = f"{self._message}; these credentials are not presented for another"
             raise TokenResponseError(f"{message} {left:.0f} s", status=self._status)
 
     def remember(self, error: TokenResponseError) -> None:
         """Starts a pause, twice as long as the one before."""
         pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        content = json.dumps([pause, time.time() + pause, str(error), error.status])
+        evidence = self._source.state().identity.evidence
+        content = json.dumps([pause, time.time() + pause, str(error), error.status, evidence])
         with contextlib.suppress(OSError):  # the source has logged what is wrong with the store
             if self._folder is not None:
                 self._folder.write(self._file, content.encode())
@@ -128,13 +130,14 @@ class _Refusals:
     def _file(self) -> str:
         return f"{self._source.state().identity.shared.name}.pause"
 
-    def _read(self) -> tuple[float, float, str, int]:
+    def _read(self) -> tuple[float, float, str, int, str]:
         try:
             content = self._folder.read(self._file, 4096) if self._folder else None
-            pause, until, message, status = json.loads(content or b"")
-            return float(pause), float(until), str(message), int(status)
+            pause, until, message, status, *evidence = json.loads(content or b"")
+            said = str(evidence[0]) if evidence else ""
+            return float(pause), float(until), str(message), int(status), said
         except (OSError, ValueError, TypeError):
-            return 0.0, 0.0, "", 0
+            return 0.0, 0.0, "", 0, ""
 
 
 def _check_chosen_store(settings: Settings) -> None:

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
-from vathos.config.names import KEYS, SECRET_PLACES, SECRETS, variable
+from vathos.config.names import KEYS, PROOFS, SECRET_PLACES, SECRETS, variable
 from vathos.config.profile import Entry, Profile
 from vathos.grants import scope_text
 from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["Layer", "Value", "credentials_layer", "environment_layer", "profile_layer"]
+__all__ = [
+    "Layer",
+    "Value",
+    "credentials_layer",
+    "environment_layer",
+    "profile_layer",
+    "refuse_two_proofs",
+]
 
 
 class Value(NamedTuple):
@@ -34,18 +41,42 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
     layer: Layer = {}
     for name in KEYS:
         key = variable(name)
-        value: object = environ.get(key)
-        path = environ.get(f"{key}_FILE") if name in SECRETS else None
-        if value and path:
-            configuration_error(f"both {key} and {key}_FILE are set; unset one of them")
-        if path:
-            key = f"{key}_FILE"
-            value = _secret_file(key, path)
-        if value:
-            layer[name] = Value(value, key, key)
+        ends = ("", "_FILE", "_COMMAND") if name in SECRETS else ("",)
+        given = [key + end for end in ends if environ.get(key + end)]
+        if len(given) > 1:
+            configuration_error(f"both {given[0]} and {given[1]} are set; unset one of them")
+        if given:
+            layer[name] = Value(_from_variable(given[0], environ), given[0], given[0])
     if {"token_url", "issuer"} <= layer.keys():
         configuration_error("both VATHOS_TOKEN_URL and VATHOS_ISSUER are set; unset one of them")
     return layer
+
+
+def _from_variable(key: str, environ: Mapping[str, str]) -> Any:
+    value = environ[key]
+    if key.removesuffix("_FILE") in map(variable, SECRETS) and key.endswith("_FILE"):
+        return _secret_file(key, value)
+    if not key.endswith("_COMMAND"):
+        return value
+    import shlex  # noqa: PLC0415 - only for a command
+
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        words = []
+    if not words:
+        configuration_error(f"{key} is no command line: a quotation mark is left open")
+    return _secret_sources().SecretCommand(key, tuple(words))
+
+
+def refuse_two_proofs(layer: Layer) -> None:
+    """Refuses one place that proves in two ways who the client is, and names both."""
+    labels = [layer[name].label for name in PROOFS if name in layer]
+    if len(labels) > 1:
+        configuration_error(
+            f"both {labels[0]} and {labels[1]} are given, and each proves who the client is; "
+            "remove one of them"
+        )
 
 
 def credentials_layer(environ: Mapping[str, str]) -> Layer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["KEYS", "SECRETS", "Key", "misspelt", "profile_keys", "variable"]
+__all__ = ["KEYS", "PROOFS", "SECRETS", "Key", "misspelt", "profile_keys", "variable"]
 
 
 class Key(NamedTuple):
@@ -24,6 +24,7 @@ class Key(NamedTuple):
 KEYS = {
     "client_id": Key("text", "client identifier"),
     "client_secret": Key("secret", "client secret"),
+    "client_assertion": Key("secret", "client assertion, in place of a secret"),
     "username": Key("text", "user name of a person; a service account has none"),
     "password": Key("secret", "the person's password"),
     "issuer": Key("url", "URL of the realm; its discovery document names the token endpoint"),
@@ -39,6 +40,9 @@ KEYS = {
 }
 
 SECRETS = tuple(name for name, key in KEYS.items() if key.kind == "secret")
+
+PROOFS = ("client_secret", "client_assertion")
+"""Settings of which one proves who the client is (RFC 6749 §2.3); two are a mistake."""
 
 SECRET_PLACES = ("file", "command", "keyring")
 """Ends of the keys by which a profile names the place of a secret, as `password_file`."""

@@ -10,14 +10,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vathos.config.layers import Layer, Value, credentials_layer, environment_layer, profile_layer
-from vathos.config.names import KEYS, SECRETS, variable
+from vathos.config.layers import (
+    Layer,
+    Value,
+    credentials_layer,
+    environment_layer,
+    profile_layer,
+    refuse_two_proofs,
+)
+from vathos.config.names import KEYS, PROOFS, SECRETS, variable
 from vathos.config.profile import read_profile
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
 from vathos.oauth.urls import checked_url
 from vathos.system.late_errors import configuration_error
+
+if TYPE_CHECKING:
+    from vathos.oauth.client_authentication import ClientAuthentication
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -31,8 +41,9 @@ __all__ = [
 DEFAULT_TOKEN_URL = "https://auth.gke.vathos.net/auth/realms/picking/protocol/openid-connect/token"  # noqa: S105 - a URL
 DEFAULT_BASE_URL = "https://api.vathos.net/v1"
 
-_CREDENTIALS = ("client_id", "client_secret", "username", "password")
+_CREDENTIALS = ("client_id", *PROOFS, "username", "password")
 _PERSON = frozenset({"username", "password"})
+_ONE_OF = (frozenset({"token_url", "issuer"}), frozenset(PROOFS))
 
 Argument: TypeAlias = str | Secret | Callable[[], str]
 """A setting as the caller gives it; a secret may also be a `Secret` or a callable that reads it."""
@@ -49,6 +60,7 @@ class Settings:
         base_url_is_explicit: Whether the base URL was chosen; `False` for the default.
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
+        client_assertion: Client assertion (RFC 7521 §4.2) in place of a secret, or `None`.
         username: User name, or `None` for a service account.
         password: Password, or `None`.
         scope: Space separated scope names, empty for the server's default.
@@ -70,6 +82,7 @@ class Settings:
     base_url_is_explicit: bool
     client_id: str | None = None
     client_secret: Secret | None = None
+    client_assertion: Secret | None = None
     username: str | None = None
     password: Secret | None = None
     scope: str = ""
@@ -93,7 +106,9 @@ class Settings:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of the credentials without which there is no grant."""
-        needed = {"client_id": self.client_id, "client_secret": self.client_secret}
+        needed: dict[str, object] = {}
+        if self.client_assertion is None:
+            needed = {"client_id": self.client_id, "client_secret": self.client_secret}
         if self.username is not None or self.password is not None:
             needed |= {"username": self.username, "password": self.password}
         return tuple(name for name, value in needed.items() if value is None)
@@ -115,6 +130,15 @@ class Settings:
         checked = checked_url("base_url", base_url)
         return replace(self, base_url=checked, base_url_is_explicit=True)
 
+    @property
+    def client(self) -> ClientAuthentication | None:
+        """What proves who the client is in place of a secret, or `None`."""
+        if self.client_assertion is None:
+            return None
+        from vathos.config.client import assertion_of  # noqa: PLC0415 - seldom
+
+        return assertion_of(self.client_assertion, self.sources["client_assertion"])
+
     def grant(self) -> Grant:
         """Builds the password grant if there is a user name, else the client credentials grant.
 
@@ -129,8 +153,9 @@ class Settings:
             # The variables of a person do not count beside credentials given as arguments.
             configuration_error(missing_text(missing, how, variables=not self.closed & {*missing}))
         common: dict[str, Any] = {
-            "client_id": self.client_id,
+            "client_id": self.client_id or "",
             "client_secret": self.client_secret,
+            "client": self.client,
             "scope": self.scope,
             "audience": self.audience,
             "parameters": self.parameters,
@@ -187,6 +212,7 @@ def resolve(
     read = read_profile(environ, profile, config)
     closed = _closed_by(given)
     found = {name: _argument(name, value, flags=flags) for name, value in given.items()}
+    refuse_two_proofs(found)
     for layer in (environment_layer(environ), credentials_layer(environ)):
         closed |= _fill(found, layer, closed)
     if read is not None:
@@ -220,12 +246,14 @@ def missing_text(missing: Sequence[str], how: str, *, variables: bool = True) ->
 
 def _fill(found: Layer, layer: Layer, closed: frozenset[str]) -> frozenset[str]:
     """Adds the values of a layer that no higher one gave; returns what it closes to lower ones."""
-    named = bool({"token_url", "issuer"} & found.keys())
+    refuse_two_proofs(layer)
+    # Of these one is enough, and what a higher layer says stands alone.
+    taken = {name for names in _ONE_OF if not names.isdisjoint(found) for name in names}
     for name, value in layer.items():
-        if name in closed or (named and name in {"token_url", "issuer"}):
-            continue
-        found.setdefault(name, value)
-    return _PERSON - layer.keys() if "client_id" in layer else frozenset()
+        if name not in closed | taken:
+            found.setdefault(name, value)
+    names_client = not {"client_id", "client_assertion"}.isdisjoint(layer)
+    return _PERSON - layer.keys() if names_client else frozenset()
 
 
 def _closed_by(given: Mapping[str, Argument]) -> frozenset[str]:
@@ -256,7 +284,8 @@ def _argument(name: str, value: Argument, *, flags: bool) -> Value:
     if flags:
         return Value(value, _flag(name), _flag(name))
     # A message about a URL names the variable that would do as well.
-    return Value(value, "argument", variable(name) if KEYS[name].kind == "url" else "argument")
+    label = {"url": variable(name), "secret": getattr(value, "place", name)}
+    return Value(value, "argument", label.get(KEYS[name].kind, "argument"))
 
 
 def _settings(
@@ -276,6 +305,7 @@ def _settings(
         base_url_is_explicit="base_url" in found,
         client_id=texts["client_id"],
         client_secret=_hidden(found.get("client_secret")),
+        client_assertion=_hidden(found.get("client_assertion")),
         username=texts["username"],
         password=_hidden(found.get("password")),
         scope=texts["scope"] or "",

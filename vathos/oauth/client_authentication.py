@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote_plus
 
 from vathos.grants import Grant, RefreshGrant, Secret, SecretFields
 from vathos.system.late_errors import configuration_error
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vathos.errors import TokenResponseError
+    from vathos.oauth.transport import Transport
+    from vathos.system.clock import Instant
+
 __all__ = [
     "SECRET_METHODS",
     "ClientAuthentication",
     "ClientSecret",
+    "Occasion",
     "Proof",
     "client_of",
     "is_unicode",
@@ -28,6 +36,26 @@ class Proof(NamedTuple):
 
     form: SecretFields
     headers: SecretFields
+
+
+class Occasion(NamedTuple):
+    """The token request that a proof is made for.
+
+    Attributes:
+        client_id: Client identifier; empty where the proof names the client.
+        url: URL of the token endpoint, or of the issuer.
+        issuer: URL of the issuer, or `None` if only the token endpoint was named.
+        transport: How the server is reached.
+        clock: Reads the present moment, by this machine's clock.
+        deadline: When the proof must be there, on the clock of `time.monotonic`.
+    """
+
+    client_id: str
+    url: str
+    issuer: str | None
+    transport: Transport
+    clock: Callable[[], Instant]
+    deadline: float
 
 
 class ClientAuthentication(Protocol):
@@ -56,12 +84,21 @@ class ClientAuthentication(Protocol):
         """What is wrong when the server refuses the client, and what to check."""
         ...
 
+    @property
+    def evidence(self) -> str:
+        """A hash of what is presented now, beside the secrets; a refusal is remembered of it."""
+        ...
+
     def settled(self) -> ClientAuthentication:
         """Reads now what the identity holds of it, which may have changed."""
         ...
 
-    def prove(self, client_id: str) -> Proof:
+    def prove(self, occasion: Occasion) -> Proof:
         """Makes the proof of one token request."""
+        ...
+
+    def instead(self, refusal: TokenResponseError) -> ClientAuthentication | None:
+        """Returns another way to prove it, to be tried at once after a refusal, or `None`."""
         ...
 
 
@@ -97,9 +134,14 @@ class ClientSecret:
         """Reads the secret now."""
         return ClientSecret(Secret(self.secret.reveal()), self.method)
 
-    def prove(self, client_id: str) -> Proof:
+    @property
+    def evidence(self) -> str:
+        """Nothing beside the secret."""
+        return ""
+
+    def prove(self, occasion: Occasion) -> Proof:
         """Puts client id and secret into the form or the header, never into both."""
-        secret = self.secret.reveal()
+        client_id, secret = occasion.client_id, self.secret.reveal()
         if not (is_unicode(client_id) and is_unicode(secret)):
             configuration_error("a credential cannot be written as UTF-8")
         if self.method == "client_secret_post":
@@ -107,8 +149,12 @@ class ClientSecret:
             return Proof(form, SecretFields())
         # Form-urlencoded first, so that a colon in the client id survives.
         pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-        basic = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        basic = "Basic " + binascii.b2a_base64(pair.encode(), newline=False).decode("ascii")
         return Proof(SecretFields(), SecretFields({"Authorization": basic}))
+
+    def instead(self, refusal: TokenResponseError) -> None:  # noqa: ARG002 - there is one secret
+        """Returns nothing: there is one secret."""
+        return
 
 
 def client_of(grant: Grant | RefreshGrant, method: str = SECRET_METHODS[0]) -> ClientAuthentication:

@@ -62,6 +62,11 @@ class DiscoveredEndpoint(TokenEndpoint):
         )
         self._background = Background()
 
+    @property
+    def issuer(self) -> str:
+        """URL of the issuer."""
+        return self.url
+
     def metadata(self, timeout: float) -> Metadata:
         """Returns the URLs of the issuer's endpoints; the server is asked for the first ones only.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from vathos.errors import (
     InvalidGrantError,
     TokenResponseError,
 )
-from vathos.grants import Grant, RefreshGrant, SecretFields
-from vathos.oauth.client_authentication import SECRET_METHODS, client_of, is_unicode
+from vathos.grants import Grant, RefreshGrant, Secret, SecretFields
+from vathos.oauth.client_authentication import SECRET_METHODS, Occasion, client_of, is_unicode
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import origin_of, realm_hint
@@ -34,6 +34,11 @@ _REFUSED = {
     ),
     "refresh_token": "the refresh token is expired, revoked or already used",
 }
+_NOTHING = SecretFields()
+
+_SHORTEST_PROOF = 64
+"""Characters from which on a value that was sent may be an assertion."""
+
 # RFC 6749 §10.14; control characters would forge log lines and terminal output.
 _one_line = partial(printable, longest=200, mark=" ")
 
@@ -99,13 +104,13 @@ class TokenEndpoint:
             TokenRequestError: If there was no answer.
             TokenResponseError: If the answer was not a usable token.
         """
-        form, headers = self.authenticated(grant, grant.form())
-        started = time.monotonic()
-        url = self.metadata(timeout).token_url
-        left = timeout - (time.monotonic() - started)
+        deadline = time.monotonic() + timeout
+        form, headers = self.authenticated(grant, grant.form(), timeout)
+        url = self.metadata(deadline - time.monotonic()).token_url
+        left = deadline - time.monotonic()
         requested = self.clock()
         answer = post(url, form, headers=headers, transport=self.transport, timeout=left)
-        return token_from(answer, grant, url, requested)
+        return token_from(answer, grant, url, requested, sent=form)
 
     def metadata(self, timeout: float) -> Metadata:  # noqa: ARG002 - an issuer has to be asked
         """Returns the URLs of the server's endpoints, as far as they are known.
@@ -118,14 +123,20 @@ class TokenEndpoint:
         """
         return Metadata(self.url)
 
+    @property
+    def issuer(self) -> str | None:
+        """URL of the issuer; `None` where only the token endpoint is known."""
+        return None
+
     def authenticated(
-        self, grant: Grant | RefreshGrant, fields: Mapping[str, str]
+        self, grant: Grant | RefreshGrant, fields: Mapping[str, str], timeout: float
     ) -> tuple[SecretFields, SecretFields]:
         """Adds the client authentication to the form or the header, never to both (§2.3).
 
         Args:
             grant: The grant, with what proves who its client is.
             fields: The form.
+            timeout: Seconds it may take to have the proof made.
 
         Returns:
             The form and the header fields to send.
@@ -133,7 +144,11 @@ class TokenEndpoint:
         Raises:
             ConfigurationError: If a value is no Unicode text, as an environment may hold it.
         """
-        proof = client_of(grant, self.client_authentication).prove(grant.client_id)
+        deadline = time.monotonic() + timeout
+        occasion = Occasion(
+            grant.client_id, self.url, self.issuer, self.transport, self.clock, deadline
+        )
+        proof = client_of(grant, self.client_authentication).prove(occasion)
         form = SecretFields(fields)
         if not all(map(is_unicode, form.values())):
             raise ConfigurationError("a credential cannot be written as UTF-8")
@@ -145,7 +160,12 @@ class TokenEndpoint:
 
 
 def token_from(
-    answer: Answer, grant: Grant | RefreshGrant, endpoint: str, requested: Instant
+    answer: Answer,
+    grant: Grant | RefreshGrant,
+    endpoint: str,
+    requested: Instant,
+    *,
+    sent: Mapping[str, str] = _NOTHING,
 ) -> Token:
     """Reads an answer of the token endpoint.
 
@@ -155,6 +175,7 @@ def token_from(
             the message has `***` instead.
         endpoint: URL of the token endpoint, for the message.
         requested: The moment before the token request was sent.
+        sent: The form, no value of which a message repeats if it is long.
 
     Returns:
         The token.
@@ -163,13 +184,18 @@ def token_from(
         TokenResponseError: If it is not a usable token; the message says what to do.
     """
     payload, flaw = _decoded(answer)
+    # An assertion is long; a short value, such as the name of a grant, is no secret.
+    secrets = (
+        *grant.secrets,
+        *(Secret(sent[name]) for name in sent if len(sent[name]) >= _SHORTEST_PROOF),
+    )
     if answer.status == HTTPStatus.OK and payload is not None:
         try:
             return Token.from_response(payload, requested)
         except MalformedTokenError as error:
-            flaw = _clean(str(error), grant) or ""
+            flaw = _clean(str(error), secrets) or ""
     words = {
-        name: _clean(payload.get(name), grant)
+        name: _clean(payload.get(name), secrets)
         for name in ("error", "error_description", "error_uri")
         if payload is not None
     }
@@ -186,6 +212,7 @@ def token_from(
         endpoint=endpoint,
         status=answer.status,
         retry_after=answer.headers.get("retry-after"),
+        date=answer.headers.get("date"),
         **words,
     )
 
@@ -254,11 +281,11 @@ def _origin_text(location: str) -> str:
         )
 
 
-def _clean(value: object, grant: Grant | RefreshGrant) -> str | None:
+def _clean(value: object, secrets: Iterable[Secret]) -> str | None:
     """Makes the server's words safe to log: short, one line, without what we sent it."""
     if not isinstance(value, str):
         return None
-    secrets = {secret.reveal() for secret in grant.secrets} - {""}
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+    revealed = {secret.reveal() for secret in secrets} - {""}
+    for secret in sorted(revealed, key=len, reverse=True):  # one may be a part of another
         value = value.replace(secret, "***")
     return _one_line(value)

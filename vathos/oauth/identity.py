@@ -43,6 +43,13 @@ class Identity:
     key: str = field(repr=False)  # hash of all parts, salted by this process; for memory only
     _public: tuple[str, ...] = field(default=(), repr=False, compare=False)
     _secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
+    evidence: str = field(default="", repr=False, compare=False)
+    """Hash of what is presented beside the secrets, such as an assertion that rotates."""
+
+    @property
+    def presented(self) -> str:
+        """What a refusal is remembered of: another assertion of this identity is another try."""
+        return f"{self.key} {self.evidence}" if self.evidence else self.key
 
     @property
     def shared(self) -> SharedKeys:
@@ -67,11 +74,12 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
     Any other token URL, client, grant type, user, scope set, audience, extra parameter or secret
     gives another one.
     """
-    public = (*_public(token_url, grant), *client_of(grant).public)
+    client = client_of(grant)
+    public = (*_public(token_url, grant), *client.public)
     secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
     parts = _framed([*public, *(secret.reveal() for secret in secrets)])
     key = hashlib.blake2b(parts, key=_PROCESS_SALT, digest_size=32)
-    return Identity(_name(public), key.hexdigest(), public, secrets)
+    return Identity(_name(public), key.hexdigest(), public, secrets, client.evidence)
 
 
 _stretched: Bounded[str, SharedKeys] = Bounded()

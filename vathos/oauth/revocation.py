@@ -33,7 +33,7 @@ def revoke(
         if value is None:
             continue
         fields = {"token": value, "token_type_hint": kind}
-        form, headers = endpoint.authenticated(grant, fields)
+        form, headers = endpoint.authenticated(grant, fields, timeout)
         answer = post(url, form, headers=headers, transport=endpoint.transport, timeout=timeout)
         error = _error_of(answer)
         # §2.2.1: some servers revoke refresh tokens only.

@@ -22,7 +22,8 @@ class Lockout:
     """Leaves refused credentials alone for a time that grows from 5 s to 5 min.
 
     Keycloak locks a person after two failures within a second, and calls it a wrong password.
-    Other credentials are another identity and not affected.
+    Other credentials are another identity and not affected, nor is a client assertion that has
+    changed.
     """
 
     SPACING = 1.1
@@ -38,8 +39,8 @@ class Lockout:
 
     def check(self, identity: Identity, at: Instant) -> None:
         """Raises the remembered refusal while its backoff lasts."""
-        left = self._backoff.left(identity.key, at)
-        error = self._errors.get(identity.key) if left > 0 else None
+        left = self._backoff.left(identity.presented, at)
+        error = self._errors.get(identity.presented) if left > 0 else None
         if error is not None:
             again = copy.copy(error)
             again.args = (f"{error}; these credentials are not presented for another {left:.0f} s",)
@@ -48,14 +49,14 @@ class Lockout:
     def remember(self, identity: Identity, error: TokenResponseError, at: Instant) -> float:
         """Starts the next backoff for refused credentials, and returns its seconds."""
         with self._guard.lock:
-            self._errors[identity.key] = copy.copy(error)
-        return self._backoff.start(identity.key, at)
+            self._errors[identity.presented] = copy.copy(error)
+        return self._backoff.start(identity.presented, at)
 
     def forget(self, identity: Identity) -> None:
         """Forgets a refusal: the credentials were accepted."""
-        self._backoff.reset(identity.key)
+        self._backoff.reset(identity.presented)
         with self._guard.lock:
-            self._errors.pop(identity.key, None)
+            self._errors.pop(identity.presented, None)
             self._attempts.pop(identity.name, None)
 
     @contextmanager

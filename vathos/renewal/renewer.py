@@ -91,7 +91,7 @@ class Renewer:
         at, credentials = self.endpoint.clock(), self.credentials
         left = process.failures.left(self.unreadable, at)
         if credentials.is_read:
-            left = max(left, process.failures.left(credentials.identity.key, at))
+            left = max(left, process.failures.left(credentials.identity.presented, at))
         return left
 
     def _lead_or_wait(self, order: Order, leave: float, *, here: bool) -> tuple[Obtained, bool]:
@@ -180,12 +180,12 @@ class Renewer:
         except VathosError as error:
             at = clock()
             asked = retry_after(getattr(error, "retry_after", None), at.wall)
-            process.failures.start(identity.key, at, at_least=asked or 0.0)
-            pause = process.failures.left(identity.key, at)
+            process.failures.start(identity.presented, at, at_least=asked or 0.0)
+            pause = process.failures.left(identity.presented, at)
             happened = RenewalFailed(identity.name, copy.copy(error), order.ahead, pause)
             order.happened.append(happened)
             raise
-        process.failures.reset(identity.key)
+        process.failures.reset(identity.presented)
         process.failures.reset(self.unreadable)
         before = older.renewal_seconds * _DECAY if older is not None else 0.0
         seconds = max(clock().boot - started, before)
