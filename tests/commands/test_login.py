@@ -23,7 +23,7 @@ from vathos.commands import login
 from vathos.config.settings import DEFAULT_TOKEN_URL
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
-from vathos.testing import AuthorizationServer, Fault
+from vathos.testing import AuthorizationServer, Client, Fault
 
 # pexpect forks, which newer Pythons warn of in a process with threads; the child only executes.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -595,3 +595,36 @@ def test_nothing_tells_a_secret(canaries: AuthorizationServer, tmp_path: Path) -
     files = {path for path in tmp_path.rglob("*") if path.is_file()} - {secret, config}
     assert not any(CANARY.seen_in(path.read_text()) for path in files)
     assert not any(token in told for token in canaries.issued)
+
+
+# --- without a secret ---------------------------------------------------------------------------
+
+
+def test_profile_names_the_file_of_an_assertion(vathos: Driver, tmp_path: Path) -> None:
+    """An assertion stays in its file: the profile has the path, and works with the next one."""
+    path = tmp_path / "token"
+    subject = "system:serviceaccount:picking:robot"
+    with AuthorizationServer(clients=[Client("robot", workload=subject)]) as server:
+        path.write_text(server.workload_token())
+        config = str(tmp_path / "config.toml")
+        names = {"VATHOS_CLIENT_ID": "", "VATHOS_CLIENT_SECRET": ""}
+        urls = {"VATHOS_TOKEN_URL": server.token_url, "VATHOS_BASE_URL": server.api_url}
+        options = ("--config", config, "--client-assertion-file", str(path))
+        done = vathos("login", *options, **names, **urls)
+        assert (done.status, path.read_text() in Path(config).read_text()) == (Exit.DONE, False)
+        assert f'client_assertion_file = "{path}"' in Path(config).read_text()
+        path.write_text(server.workload_token())
+        done = vathos("token", "--force-renew", "--config", config, **names, VATHOS_TOKEN_URL="")
+        assert (done.status, done.out.strip()) == (Exit.DONE, server.issued[-1])
+
+
+def test_assertion_that_is_typed_is_not_kept(vathos: Driver, tmp_path: Path) -> None:
+    """An assertion without a source would be of no use in a profile."""
+    subject = "system:serviceaccount:picking:robot"
+    with AuthorizationServer(clients=[Client("robot", workload=subject)]) as server:
+        environ = {"VATHOS_CLIENT_ASSERTION": server.workload_token(), "VATHOS_CLIENT_SECRET": ""}
+        environ |= {"VATHOS_TOKEN_URL": server.token_url}
+        config = tmp_path / "config.toml"
+        done = vathos("login", "--config", str(config), **environ)
+    assert (done.status, config.exists()) == (Exit.CONFIGURATION, False)
+    assert "an assertion ends within minutes" in done.err

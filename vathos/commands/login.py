@@ -25,7 +25,7 @@ from vathos.commands.options import add_settings, completed, log_to_stderr, sett
 from vathos.commands.profile_writer import ProfileFile
 from vathos.commands.terminal import ask, ask_secret, has_terminal
 from vathos.config.names import KEYS, SECRETS
-from vathos.config.secret_sources import SecretFile
+from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
 from vathos.grants import reveal
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     if _in_clear(written) != values:
         raise CommandError(Exit.FAILED, f"{file.path} does not read back as it was written")
     build_source(written, store=store_of(written)).adopt(token)
-    who = written.username or written.client_id
+    who = written.username or written.client_id or "the client of the assertion"
     print(f"vathos: logged in as {who}; profile {name!r} saved to {file.path}", file=sys.stderr)
     _warn_of_variables(written, resolve({}, profile=name, config=str(file.path)))
     return Exit.DONE
@@ -126,7 +126,11 @@ def _in_clear(settings: Settings) -> dict[str, Any]:
     """Returns all that was given, secrets too; wherever they are kept, they compare equal."""
     values = {}
     for name in KEYS:
-        value = reveal(getattr(settings, name))
+        value: Any = getattr(settings, name)
+        if name == "client_assertion" and value is not None:
+            # Its source: another assertion may be there at the next look.
+            value = _assertion_line(value.reader)
+        value = reveal(value)
         if value and settings.sources.get(name, "default") != "default":
             values[name] = os.path.abspath(value) if KEYS[name].kind == "path" else value
     return values
@@ -136,6 +140,9 @@ def _line(name: str, value: Any, settings: Settings, *, in_keyring: bool) -> tup
     """Makes a line of a profile; a secret that is in a file stays there."""
     if name not in SECRETS:
         return name, value
+    if name == "client_assertion":
+        source: tuple[str, Any] = value
+        return source
     if in_keyring:
         who = settings.client_id if name == "client_secret" else settings.username
         entry = f"{name} of {who} at {settings.authority}"
@@ -145,6 +152,19 @@ def _line(name: str, value: Any, settings: Settings, *, in_keyring: bool) -> tup
     if isinstance(reader, SecretFile):
         return f"{name}_file", os.path.abspath(reader.path)
     return name, value
+
+
+def _assertion_line(reader: object) -> tuple[str, Any]:
+    """Names where assertions come from: one that is written down ends within minutes."""
+    if isinstance(reader, SecretFile):
+        return "client_assertion_file", os.path.abspath(reader.path)
+    if isinstance(reader, SecretCommand):
+        return "client_assertion_command", list(reader.command)
+    raise CommandError(
+        Exit.CONFIGURATION,
+        "an assertion ends within minutes, so a profile cannot keep it: name the file or command "
+        "that it comes from (--client-assertion-file, VATHOS_CLIENT_ASSERTION_COMMAND)",
+    )
 
 
 def _require_keyring() -> Any:

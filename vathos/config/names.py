@@ -55,7 +55,8 @@ def variable(name: str) -> str:
 
 def misspelt(environ: Iterable[str]) -> list[tuple[str, str]]:
     """Returns the variables that look like misspelt settings, each with the one that was meant."""
-    known = [*map(variable, KEYS), *(f"{variable(name)}_FILE" for name in SECRETS)]
+    places = (f"{variable(name)}_{end}" for name in SECRETS for end in ("FILE", "COMMAND"))
+    known = [*map(variable, KEYS), *places]
     known += ["VATHOS_PROFILE", "VATHOS_CONFIG"]
     unknown = sorted({name for name in environ if name.startswith("VATHOS_")} - {*known})
     if not unknown:

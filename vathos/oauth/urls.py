@@ -20,6 +20,7 @@ __all__ = [
     "is_below",
     "is_local_http",
     "join",
+    "keycloak_issuer",
     "origin_of",
     "other_realm_path",
     "realm_hint",
@@ -29,6 +30,7 @@ __all__ = [
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENT = re.compile(r"[^/?#]*")
 _AUTH = "/auth"
+_TOKEN_PATH = "/protocol/openid-connect/token"  # noqa: S105 - a path
 
 
 class Origin(NamedTuple):
@@ -181,6 +183,12 @@ def other_realm_path(url: str) -> str | None:
     if parts.path.startswith("/realms/"):
         return parts._replace(path=_AUTH + parts.path).geturl()
     return None
+
+
+def keycloak_issuer(token_url: str) -> str | None:
+    """Returns the issuer of a token endpoint whose path is Keycloak's; `None` for another one."""
+    issuer = token_url.removesuffix(_TOKEN_PATH)
+    return None if issuer == token_url else issuer
 
 
 def realm_hint(url: str) -> str:

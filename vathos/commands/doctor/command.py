@@ -90,5 +90,8 @@ def _show(check: Check, stream: TextIO) -> None:
     word = Screen(stream).in_colour(f"{check.outcome:7}", _KINDS[check.outcome])
     print(f"{word}  {printable(check.name)}: {printable(check.detail)}", file=stream)
     if check.fix is not None:
-        print(f"{'':7}  → {printable(check.fix)}", file=stream)
+        first, *more = check.fix.splitlines()
+        print(f"{'':7}  → {printable(first)}", file=stream)
+        for line in more:
+            print(f"{'':11}{printable(line)}", file=stream)
     stream.flush()

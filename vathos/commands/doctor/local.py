@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from vathos.commands.doctor.assertion import assertion_checks
 from vathos.commands.doctor.checks import Check, failed, ok, run_check, warning
 from vathos.commands.shown_settings import described, shown_store
 from vathos.commands.stored_token import DEFAULT_STORE
@@ -42,7 +43,7 @@ def local_checks(
         "configuration file", "choose another one with --config", _file, path, settings
     )
     for name in SECRETS:
-        if getattr(settings, name) is not None:
+        if name != "client_assertion" and getattr(settings, name) is not None:
             yield from run_check(
                 f"secret {name}",
                 f"store the secret where {settings.sources[name]} says, or change that setting",
@@ -50,6 +51,8 @@ def local_checks(
                 settings,
                 name,
             )
+    fix = "see that the file, command or variable named above brings an assertion"
+    yield from run_check("client assertion", fix, assertion_checks, settings)
     yield _grant(settings)
     yield from run_check(
         "CA bundle", "name a PEM file with --ca-bundle or VATHOS_CA_BUNDLE", _ca, settings

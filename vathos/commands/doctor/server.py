@@ -19,14 +19,13 @@ from vathos.oauth.discovery import discover
 from vathos.oauth.exchange import Answer, get
 from vathos.oauth.revocation import revoke
 from vathos.oauth.transport import Transport, ignore_netrc
-from vathos.oauth.urls import origin_of, other_realm_path
+from vathos.oauth.urls import keycloak_issuer, origin_of, other_realm_path
 from vathos.tokens import Token, now
 
 __all__ = ["ServerChecks"]
 
 _LONGEST = 10.0
 _SKEW = 5.0
-_KEYCLOAK = "/protocol/openid-connect/token"
 _DOCUMENT = "/.well-known/openid-configuration"
 
 _MESSAGE = "correct what the message names"
@@ -118,8 +117,8 @@ class ServerChecks:
 
     def _discovery(self) -> Iterator[Check]:
         settings = self._settings
-        issuer = settings.issuer or settings.token_url.removesuffix(_KEYCLOAK)
-        if settings.issuer is None and issuer == settings.token_url:
+        issuer = settings.issuer or keycloak_issuer(settings.token_url)
+        if issuer is None:
             yield ok("discovery", "not used, as there is no issuer")
             return
         try:
