@@ -37,6 +37,8 @@ _BESIDE_SOURCE = frozenset(
     {"self", "__class__", "source", "clock", "base_url", "origins", "timeout", "replay"}
 )
 
+_CREDENTIALS = ("client_secret", "username", "password", "assertion_file", "assertion")
+
 
 class VathosSession(FastSession, SourcedSession):
     """A `requests.Session` that attaches a valid access token to every request.
@@ -143,13 +145,11 @@ class VathosSession(FastSession, SourcedSession):
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
         oauth = {name: value for name, value in oauth.items() if value}
         self._is_plain = not _PLAIN.isdisjoint(oauth)
-        proof = client_secret or assertion_file or assertion
-        if self._is_plain and (proof or username or password or settings):
+        given = locals()
+        if self._is_plain and (settings or any(given[name] for name in _CREDENTIALS)):
             raise _either(_PLAIN & oauth.keys())
         # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
-        from vathos.config.client import assertion_argument  # noqa: PLC0415
-        from vathos.config.settings import resolve  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
         from vathos.stores.urls import open_store  # noqa: PLC0415
 
@@ -159,23 +159,7 @@ class VathosSession(FastSession, SourcedSession):
         self._source_is_shared = source is not None
         self._events = Events(on_event) if source is None else source.events
         self.clock = clock if source is None else source.clock
-        self._settings = settings or resolve(
-            {
-                "client_id": client_id,
-                "client_secret": client_secret,
-                "client_assertion": assertion_argument(assertion, assertion_file),
-                "username": username,
-                "password": password,
-                "base_url": base_url,
-                "token_url": token_url,
-                "issuer": issuer,
-            },
-            scope=scope,
-            audience=audience,
-            parameters=token_parameters,
-            environ={} if self._is_plain else None,
-            profile=profile,
-        )
+        self._settings = settings or _resolved(given, plain=self._is_plain)
         self.timeout = self._settings.timeout if timeout is None else timeout
         client = self._settings.client_id
         super().__init__(client, scope=scope, token_updater=token_updater, **oauth)
@@ -390,6 +374,22 @@ class VathosSession(FastSession, SourcedSession):
         is_decided_already = request is not None and is_decided(request)
         if not (self._is_plain or self.token or is_decided_already):
             self._settings.grant()
+
+
+def _resolved(given: dict[str, Any], *, plain: bool) -> Settings:
+    """Finds the settings of a session by its arguments; a plain one looks nowhere else."""
+    from vathos.config.client import proof_arguments  # noqa: PLC0415 - with the first session
+    from vathos.config.settings import resolve  # noqa: PLC0415 - with the first session
+
+    names = ("client_id", "username", "password", "base_url", "token_url", "issuer")
+    return resolve(
+        {**{name: given[name] for name in names}, **proof_arguments(given)},
+        scope=given["scope"],
+        audience=given["audience"],
+        parameters=given["token_parameters"],
+        environ={} if plain else None,
+        profile=given["profile"],
+    )
 
 
 def _settings_beside(source: Source, arguments: dict[str, Any]) -> Settings:

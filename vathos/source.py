@@ -6,12 +6,14 @@ whichever was imported first.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from vathos.assembly import build_source
+from vathos.config.client import proof_arguments
 from vathos.config.settings import Settings, resolve
 from vathos.events import Event, Events
 from vathos.policy import RenewalPolicy
@@ -38,6 +40,8 @@ def source(
     token_timeout: float | None = None,
     policy: RenewalPolicy | None = None,
     client_authentication: str | None = None,
+    assertion_file: str | os.PathLike[str] | None = None,
+    assertion: str | Sequence[str] | Callable[[], str] | None = None,
     token_parameters: Mapping[str, str] | None = None,
     on_event: Callable[[Event], object] | None = None,
     keep_warm: bool = False,
@@ -69,6 +73,10 @@ def source(
         policy: When the token is renewed.
         client_authentication: `client_secret_post` (the default) or `client_secret_basic` (RFC 6749
             §2.3.1).
+        assertion_file: File with a client assertion (RFC 7521 §4.2) in place of a client secret; it
+            is opened anew for each token request. The client id may then be left out.
+        assertion: A client assertion, a function that returns one, or a list with the words of a
+            command that prints one; asked anew for each token request.
         token_parameters: Extra fields of the token request, sent at each renewal too.
         on_event: Called with each event of `vathos.events`, in the thread that caused it.
         keep_warm: Whether the token is renewed while nobody asks for it too, from the first time
@@ -86,7 +94,7 @@ def source(
     """
     arguments = {
         "client_id": client_id,
-        "client_secret": client_secret,
+        **proof_arguments(locals()),
         "username": username,
         "password": password,
         "base_url": base_url,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vathos import VathosSession
-from vathos.config.client import assertion_argument
+from vathos.config.client import proof_arguments
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.config.settings import Settings, resolve
 from vathos.errors import ConfigurationError
@@ -23,6 +24,12 @@ def text_of(settings: Settings) -> str:
     """Reads the assertion of settings."""
     assert settings.client_assertion is not None
     return settings.client_assertion.reveal()
+
+
+def argument(assertion: object, assertion_file: object) -> Any:
+    """Returns the setting that the arguments of a session make."""
+    given = {"assertion": assertion, "assertion_file": assertion_file, "client_secret": None}
+    return proof_arguments(given)["client_assertion"]
 
 
 @pytest.fixture
@@ -75,17 +82,17 @@ def test_profile_names_a_file(file: Path) -> None:
 
 def test_argument_names_a_file(file: Path) -> None:
     """A path and its text are the same file; a tilde is the home folder."""
-    one, same = assertion_argument(None, file), assertion_argument(None, str(file))
+    one, same = argument(None, file), argument(None, str(file))
     assert one == same == SecretFile("assertion_file", str(file))
-    assert "~" not in str(getattr(assertion_argument(None, "~/x"), "path", "~"))
+    assert "~" not in str(getattr(argument(None, "~/x"), "path", "~"))
 
 
 def test_argument_is_a_command() -> None:
     """A list is the words of a command; one with an empty word is refused."""
-    assert assertion_argument(["cat", "x"], None) == SecretCommand("assertion", ("cat", "x"))
+    assert argument(["cat", "x"], None) == SecretCommand("assertion", ("cat", "x"))
     for words in ([], ["cat", ""]):
         with pytest.raises(ConfigurationError, match="assertion is no command"):
-            assertion_argument(words, None)
+            argument(words, None)
 
 
 # --- two of them --------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.grants import Secret
@@ -11,10 +12,18 @@ from vathos.oauth.assertions import Assertion
 from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["assertion_argument", "assertion_of"]
+__all__ = ["assertion_of", "proof_arguments"]
 
 
-def assertion_argument(
+def proof_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Picks what proves who the client is out of the arguments of a session; named as settings."""
+    return {
+        "client_secret": given["client_secret"],
+        "client_assertion": _assertion_argument(given["assertion"], given["assertion_file"]),
+    }
+
+
+def _assertion_argument(
     assertion: str | Sequence[str] | Callable[[], str] | None, path: str | os.PathLike[str] | None
 ) -> str | Callable[[], str] | None:
     """Makes one setting of the arguments `assertion` and `assertion_file` of a session.

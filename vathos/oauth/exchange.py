@@ -24,6 +24,7 @@ from requests.sessions import Session
 from urllib3.connection import HTTPConnection
 
 from vathos.errors import RenewalTimeout
+from vathos.grants import SecretFields
 from vathos.oauth.failures import failure, without_secrets
 from vathos.oauth.transport import Transport, ignore_netrc, shut
 from vathos.oauth.urls import is_local_http
@@ -80,9 +81,11 @@ def post(
     return _exchanged(url, form, headers, transport, timeout)
 
 
-def get(url: str, *, transport: Transport, timeout: float) -> Answer:
+def get(
+    url: str, *, transport: Transport, timeout: float, headers: Mapping[str, str] = SecretFields()
+) -> Answer:
     """Gets a document of the authorization server, under the rules of `post`."""
-    return _exchanged(url, None, {}, transport, timeout)
+    return _exchanged(url, None, headers, transport, timeout)
 
 
 def _exchanged(

@@ -145,12 +145,12 @@ class Credentials:
     def read(self) -> tuple[Grant, Identity]:
         """Reads the secrets anew; returns the grant, and another identity if one has changed."""
         grant = self.original.settled()
-        known = self._read
-        is_same = known is not None and grant == known[0]
-        # The grant as it was read now: an assertion that a callable gave may be presented once.
-        identity = known[1] if known and is_same else identity_of(self._token_url, grant)
-        self._read = read = grant, identity
-        return read
+        if self._read is None or grant != self._read[0]:
+            self._read = grant, identity_of(self._token_url, grant)
+        elif grant.client is not None:
+            # Equal, and yet another: what a callable gave just now may be presented once.
+            self._read = grant, self._read[1]
+        return self._read
 
     def __getstate__(self) -> dict[str, object]:
         # An identity's key means nothing in another process.
