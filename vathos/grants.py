@@ -223,8 +223,8 @@ class PasswordGrant(_FirstGrant):
         Returns:
             Form fields.
         """
-        own = {"username": self.username, "password": reveal(self.password)}
-        return {**_FirstGrant.form(self), **own}
+        form = {**_FirstGrant.form(self), "username": self.username}
+        return {**form, "password": reveal(self.password)}
 
     @property
     def _secret_fields(self) -> tuple[str, ...]:

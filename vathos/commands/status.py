@@ -15,6 +15,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from vathos.commands.fresh_token import Obtained, obtain, store_of
@@ -119,7 +120,7 @@ class TokenStatus:
 def token_status(settings: Settings, *, check: bool) -> TokenStatus:
     """Finds the state of a token; with `check` the server is asked if none is fresh."""
     obtained, state, errors = None, None, []
-    for look in (_checked, _kept) if check else (_kept,):
+    for look in (partial(obtain, requirement=Requirement()), _kept) if check else (_kept,):
         try:
             require_complete(settings)
             obtained = look(settings)
@@ -132,10 +133,6 @@ def token_status(settings: Settings, *, check: bool) -> TokenStatus:
     problem = _PROBLEMS.get(state or "")
     status = Exit.DONE if problem is None else Exit.NO_TOKEN
     return TokenStatus(settings, obtained, state, status, problem)
-
-
-def _checked(settings: Settings) -> Obtained:
-    return obtain(settings, Requirement())
 
 
 def _kept(settings: Settings) -> Obtained | None:

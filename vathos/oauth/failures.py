@@ -160,7 +160,9 @@ def _detail(error: BaseException, kind: Kind) -> str:
 
 def without_secrets(error: BaseException) -> BaseException | None:
     """Takes off frames and requests, which hold the form; `None` if the words may quote it."""
-    if any(_quotes(cause) for cause in chain(error)):
+    # RemoteDisconnected is a BadStatusLine of which there is nothing to quote.
+    quoting = [cause for cause in chain(error) if isinstance(cause, _QUOTING)]
+    if not all(isinstance(cause, http.client.RemoteDisconnected) for cause in quoting):
         return None
     for cause in chain(error):
         cause.__traceback__ = None
@@ -182,11 +184,6 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         # urllib3 puts some causes into the arguments alone.
         inner = [argument for argument in error.args if isinstance(argument, BaseException)]
         queue += [*inner, error.__cause__ or error.__context__]
-
-
-def _quotes(cause: BaseException) -> bool:
-    # RemoteDisconnected is a BadStatusLine of which there is nothing to quote.
-    return isinstance(cause, _QUOTING) and not isinstance(cause, http.client.RemoteDisconnected)
 
 
 def _host(url: str) -> str:

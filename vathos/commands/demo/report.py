@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from vathos.commands.demo.job import Party
-from vathos.errors import TokenResponseError, VathosError
+from vathos.errors import TokenResponseError
 from vathos.events import CredentialsRefused, Event, RenewalFailed, Renewed, Replayed, ServedStale
 from vathos.testing import AuthorizationServer
 
@@ -123,7 +123,11 @@ def in_words(name: str, event: Event | str) -> tuple[str, str]:
             grant = _GRANTS.get(event.grant, event.grant)
             return f"{name}: new token by {grant}{where}, {event.seconds * 1000:.0f} ms", ""
         case RenewalFailed():
-            return f"{name}: no new token ({_reason(event.error)})", ""
+            error = event.error  # named briefly, as its message may be long
+            why = type(error).__name__
+            if isinstance(error, TokenResponseError):
+                why = f"HTTP {error.status}"
+            return f"{name}: no new token ({why})", ""
         case ServedStale():
             left = f"{event.seconds_left:.1f} s"
             return f"{name}: keeps using the old token, valid for another {left}", "answer"
@@ -136,10 +140,3 @@ def in_words(name: str, event: Event | str) -> tuple[str, str]:
             return f"{name}: credentials refused, not sent again for {pause}", "failure"
         case _:
             return f"{name}: a call failed: {event}", "failure"
-
-
-def _reason(error: VathosError) -> str:
-    """Names an error briefly, as its message may be long."""
-    if isinstance(error, TokenResponseError):
-        return f"HTTP {error.status}"
-    return type(error).__name__
