@@ -13,7 +13,7 @@ from tests.servers.keycloak import Keycloak
 from tests.servers.realm import CLIENT_ID, CLIENT_SECRET, PASSWORD, SERVICE_ACCOUNT, USERNAME, Realm
 from tests.servers.resource import ProtectedResource
 from tests.servers.verification import PublishedKeys
-from vathos import RenewalPolicy, VathosSession
+from vathos import VathosSession
 from vathos.errors import InvalidClientError, InvalidGrantError, TokenResponseError
 from vathos.stores.memory import MemoryStore
 from vathos.tokens import now
@@ -233,15 +233,10 @@ def test_restart_of_keycloak_fails_no_call(
 def test_thousand_calls_per_grant_over_ten_lifetimes(
     realm: Realm, resource: ProtectedResource
 ) -> None:
-    """1,000 calls per grant on 8 threads over 10 lifetimes: none fails, lifetimes + 2 requests."""
+    """1,000 calls per grant on 8 threads over 10 lifetimes; tokens serve half their life or more."""
     lifetime, lifetimes, threads, calls = 5, 10.2, 8, 125
     realm.set_access_token_lifespan(lifetime)
-    # Late in its life, as the bound of lifetimes + 2 asks; the default is earlier, from 80 % on.
-    policy = RenewalPolicy(stale_share=0.93, jitter=0.0)
-    sessions = [
-        service(realm, resource, policy=policy),
-        person(realm, resource, policy=policy),
-    ]
+    sessions = [service(realm, resource), person(realm, resource)]
     started = time.monotonic()
     pause = lifetimes * lifetime / calls
     seen: Counter[tuple[int, int]] = Counter()
@@ -263,8 +258,10 @@ def test_thousand_calls_per_grant_over_ten_lifetimes(
     assert lived >= 10
     requests = realm.token_requests()
     print(f"{lived:.1f} lifetimes, token requests by Keycloak's records: {requests}")
-    assert 10 <= requests["CLIENT_LOGIN"] <= lived + 2
+    # The policy renews at the earliest at half of the life, where renewals are that slow.
+    most = 2 * lived + 2
+    assert 10 <= requests["CLIENT_LOGIN"] <= most
     assert requests["LOGIN"] == 1
-    assert 10 <= requests["LOGIN"] + requests["REFRESH_TOKEN"] <= lived + 2
+    assert 10 <= requests["LOGIN"] + requests["REFRESH_TOKEN"] <= most
     assert set(requests) == {"CLIENT_LOGIN", "LOGIN", "REFRESH_TOKEN"}
     assert realm.session_count(USERNAME) == 1
