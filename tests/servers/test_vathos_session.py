@@ -233,7 +233,7 @@ def test_restart_of_keycloak_fails_no_call(
 def test_thousand_calls_per_grant_over_ten_lifetimes(
     realm: Realm, resource: ProtectedResource
 ) -> None:
-    """1,000 calls per grant on 8 threads over 10 lifetimes; tokens serve half their life or more."""
+    """1,000 calls per grant on 8 threads over 10 lifetimes; each token serves half its life."""
     lifetime, lifetimes, threads, calls = 5, 10.2, 8, 125
     realm.set_access_token_lifespan(lifetime)
     sessions = [service(realm, resource), person(realm, resource)]
