@@ -25,7 +25,7 @@ from vathos.testing import AuthorizationServer, Client, User
 __all__ = ["ROOT", "Fence", "fences", "prose", "run", "said"]
 
 ROOT = Path(__file__).parents[2]
-LANGUAGES = {"python", "text", "console", "mermaid"}
+LANGUAGES = {"python", "text", "console", "mermaid", "json", "yaml", "ini"}
 """`python` is run. Nothing else is, and what is meant to be Python cannot be called otherwise."""
 
 CLIENT = Client("picking-robot", "robot-secret")
