@@ -13,6 +13,7 @@ from vathos.exit_codes import CommandError, Exit
 __all__ = ["Screen", "ask", "ask_secret", "has_terminal"]
 
 _COLOURS = {"incident": "33", "failure": "31", "answer": "32"}
+_COLOURS |= {"key": "1;34", "string": "32", "number": "36", "word": "35"}  # of JSON
 _INDENT = 10
 
 
@@ -75,7 +76,7 @@ class Screen:
         self.text(self.in_colour(line, kind))
 
     def in_colour(self, text: str, kind: str) -> str:
-        """Colours text by its kind: `incident`, `answer`, `failure`, or nothing special."""
+        """Colours text by its kind: one of `_COLOURS`, or nothing special."""
         if not self._is_colourful or kind not in _COLOURS:
             return text
         return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"

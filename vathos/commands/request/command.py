@@ -4,8 +4,9 @@ METHOD defaults to GET, or to POST if there is a body. A path is added to the ba
 must have the base URL's scheme, host and port, as the token is sent nowhere else; use --base-url
 for another API.
 
-The response body goes to standard output unchanged, everything else to standard error. If the API
-answers 400 or more, the exit status is 22.
+The response body goes to standard output unchanged, everything else to standard error; on a
+terminal JSON is indented and coloured (unless NO_COLOR is set). If the API answers 400 or more, the
+exit status is 22.
 
 DATA is the data itself, @FILE for the content of a file, or @- for standard input. With -f, a VALUE
 that is valid JSON (5, true, null, [1], "5") is sent as JSON, any other as text; KEY=@FILE is the

@@ -14,6 +14,7 @@ import requests
 
 from vathos.commands.output_file import output
 from vathos.commands.request.call import Caller, refusal
+from vathos.commands.request.pretty import for_terminal
 from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
 from vathos.oauth.urls import Origin, receiver_of
@@ -71,15 +72,18 @@ class Receiver:
             raise CommandError(Exit.API_ERROR, refusal(response) + untouched)
 
     def _copy(self, response: requests.Response, target: BinaryIO) -> None:
-        with self._meter.shown("received", length_of(response), beside=target) as watch:
+        with (
+            self._meter.shown("received", length_of(response), beside=target) as watch,
+            for_terminal(target, response) as output,
+        ):
             pieces = pieces_of(response, watch)
             while True:
                 with self._caller.failures(response.url):
                     piece = next(pieces, b"")
                 if not piece:
                     return
-                target.write(piece)
-                target.flush()
+                output.write(piece)
+                output.flush()
 
 
 def head_of(response: requests.Response) -> bytes:
