@@ -75,8 +75,8 @@ def source(
             §2.3.1).
         assertion_file: File with a client assertion (RFC 7521 §4.2) in place of a client secret; it
             is opened anew for each token request. The client id may then be left out.
-        assertion: A client assertion, a function that returns one, or a list with the words of a
-            command that prints one; asked anew for each token request.
+        assertion: A client assertion, a function that returns one, a list with the words of a
+            command that prints one, or `"github-actions"`; asked anew for each token request.
         token_parameters: Extra fields of the token request, sent at each renewal too.
         on_event: Called with each event of `vathos.events`, in the thread that caused it.
         keep_warm: Whether the token is renewed while nobody asks for it too, from the first time

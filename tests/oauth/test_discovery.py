@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import join_background
+from tests.helpers import PATIENCE, join_background
+from tests.wire import Connection, Wire, answering
 from vathos import VathosSession, get_service_account_token
 from vathos.errors import (
     ConfigurationError,
@@ -18,10 +19,12 @@ from vathos.errors import (
     VathosError,
 )
 from vathos.oauth import discovery
-from vathos.oauth.discovery import DiscoveredEndpoint, discover
+from vathos.oauth.client_authentication import Occasion
+from vathos.oauth.discovery import DiscoveredEndpoint, audience_of, discover
 from vathos.oauth.transport import Transport
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
+from vathos.tokens import now
 
 
 @pytest.fixture(autouse=True)
@@ -228,3 +231,52 @@ def test_document_without_a_known_revocation_endpoint(vathos_server: Authorizati
     with pytest.raises(ConfigurationError, match="pass its URL"):
         session_of(vathos_server).revoke()
     assert revocations(vathos_server) == []
+
+
+# --- the audience of an assertion ---------------------------------------------------------------
+
+
+def occasion(url: str, issuer: str | None = None) -> Occasion:
+    """A token request at a URL."""
+    return Occasion("robot", url, issuer, Transport(), now, time.monotonic() + PATIENCE)
+
+
+def test_audience_is_the_issuer_that_was_given() -> None:
+    """With an issuer nothing is asked."""
+    assert audience_of(occasion("https://as.example", "https://as.example")) == "https://as.example"
+
+
+def test_audience_of_keycloak_is_its_realm() -> None:
+    """The realm is a part of Keycloak's token URL, so nothing is asked either."""
+    realm = "https://as.example/auth/realms/picking"
+    assert audience_of(occasion(f"{realm}/protocol/openid-connect/token")) == realm
+
+
+@pytest.mark.parametrize("path", ["", "/tenant"])
+def test_audience_is_found_by_discovery(path: str) -> None:
+    """The issuer whose document names the token endpoint is found, and asked for once."""
+
+    def serve(connection: Connection) -> None:
+        asked = connection.read_request().line.split(" ")[1]
+        body = {"issuer": origin + path, "token_endpoint": f"{origin}{path}/v1/token"}
+        found = asked == f"{path}/.well-known/openid-configuration"
+        content = json.dumps(body).encode() if found else b""
+        status = b"200 OK" if found else b"404 Not Found"
+        connection.send(
+            b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(content), content)
+        )
+
+    with Wire(serve) as wire:
+        origin = f"http://127.0.0.1:{wire.port}"
+        assert audience_of(occasion(f"{origin}{path}/v1/token")) == origin + path
+        asked = len(wire.connections)
+        assert audience_of(occasion(f"{origin}{path}/v1/token")) == origin + path
+        assert len(wire.connections) == asked
+
+
+def test_audience_that_is_not_known_is_an_error() -> None:
+    """A token endpoint that no document names needs an issuer in the settings."""
+    with Wire(answering(status="404 Not Found")) as wire:
+        url = f"http://127.0.0.1:{wire.port}/v1/token"
+        with pytest.raises(ConfigurationError, match=r"issuer=, VATHOS_ISSUER"):
+            audience_of(occasion(url))

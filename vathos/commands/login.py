@@ -28,7 +28,8 @@ from vathos.config.names import KEYS, SECRETS
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
-from vathos.grants import reveal
+from vathos.grants import Secret, reveal
+from vathos.oauth.github import GITHUB_ACTIONS
 from vathos.stores.keyring import USELESS
 from vathos.stores.memory import MemoryStore
 from vathos.system.extras import required
@@ -129,7 +130,7 @@ def _in_clear(settings: Settings) -> dict[str, Any]:
         value: Any = getattr(settings, name)
         if name == "client_assertion" and value is not None:
             # Its source: another assertion may be there at the next look.
-            value = _assertion_line(value.reader)
+            value = _assertion_line(value)
         value = reveal(value)
         if value and settings.sources.get(name, "default") != "default":
             values[name] = os.path.abspath(value) if KEYS[name].kind == "path" else value
@@ -154,8 +155,11 @@ def _line(name: str, value: Any, settings: Settings, *, in_keyring: bool) -> tup
     return name, value
 
 
-def _assertion_line(reader: object) -> tuple[str, Any]:
+def _assertion_line(assertion: Secret) -> tuple[str, Any]:
     """Names where assertions come from: one that is written down ends within minutes."""
+    reader = assertion.reader
+    if reader is None and assertion.reveal() == GITHUB_ACTIONS:
+        return "client_assertion", GITHUB_ACTIONS
     if isinstance(reader, SecretFile):
         return "client_assertion_file", os.path.abspath(reader.path)
     if isinstance(reader, SecretCommand):

@@ -9,6 +9,7 @@ from typing import Any
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.grants import Secret
 from vathos.oauth.assertions import Assertion
+from vathos.oauth.github import GITHUB_ACTIONS, GitHubActions
 from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
@@ -44,9 +45,11 @@ def _assertion_argument(
     return SecretCommand("assertion", words)
 
 
-def assertion_of(value: Secret, place: str) -> Assertion:
+def assertion_of(value: Secret, place: str) -> Assertion | GitHubActions:
     """Makes a client assertion of a setting and the place that it comes from."""
     reader = value.reader
+    if reader is None and value.reveal() == GITHUB_ACTIONS:
+        return GitHubActions()
     path = reader.path if isinstance(reader, SecretFile) else None
     label = getattr(reader, "place", "assertion" if place == "argument" else place)
     return Assertion(value, label, path)

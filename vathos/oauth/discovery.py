@@ -19,20 +19,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
+from vathos.oauth.client_authentication import Occasion
 from vathos.oauth.endpoint import Metadata, TokenEndpoint
 from vathos.oauth.exchange import get
 from vathos.oauth.transport import Transport
-from vathos.oauth.urls import checked_url, origin_of, realm_hint
+from vathos.oauth.urls import checked_url, keycloak_issuer, origin_of, realm_hint
 from vathos.system.files import user_folder, write_private
 from vathos.system.threads import Background
 from vathos.tokens import Instant, now
 
-__all__ = ["DiscoveredEndpoint", "Metadata", "discover", "forget"]
+__all__ = ["DiscoveredEndpoint", "Metadata", "audience_of", "discover", "forget"]
 
 _OLD_AFTER = 86400.0
 
 # By issuer; a value is replaced as a whole.
 _known: dict[str, Metadata] = {}
+# By token endpoint, where that was found in the document of its issuer.
+_issuers: dict[str, str] = {}
 
 
 class DiscoveredEndpoint(TokenEndpoint):
@@ -131,9 +134,44 @@ def discover(issuer: str, transport: Transport, timeout: float) -> Metadata:
     )
 
 
+def audience_of(occasion: Occasion) -> str:
+    """Finds the audience of a client assertion: the issuer, and nothing else (RFC 7523bis).
+
+    Where only the token endpoint is known, it is Keycloak's realm, or the issuer whose discovery
+    document names this token endpoint; its URL is a part of the endpoint's.
+
+    Args:
+        occasion: The token request.
+
+    Returns:
+        URL of the issuer.
+
+    Raises:
+        ConfigurationError: If no issuer can be found.
+        TokenRequestError: If there was no answer.
+    """
+    url = occasion.url
+    if found := occasion.issuer or keycloak_issuer(url) or _issuers.get(url):
+        return found
+    parts = urlsplit(url)
+    folders = parts.path.split("/")[1:-1]
+    for length in range(len(folders), -1, -1):
+        issuer = parts._replace(path="".join(f"/{each}" for each in folders[:length])).geturl()
+        left = max(occasion.deadline - time.monotonic(), 0.01)
+        with contextlib.suppress(TokenResponseError, ConfigurationError):
+            if discover(issuer, occasion.transport, left).token_url == url:
+                _issuers[url] = issuer
+                return issuer
+    raise ConfigurationError(
+        f"the issuer of {url} is not known, and a client assertion is for the issuer; set it in "
+        "place of the token URL (issuer=, VATHOS_ISSUER)"
+    )
+
+
 def forget() -> None:
     """Forgets what this process has read; the files in the cache folder stay."""
     _known.clear()
+    _issuers.clear()
 
 
 def _document_urls(issuer: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from vathos.commands.doctor.checks import Check, failed, ok, warning
 from vathos.config.settings import Settings
 from vathos.exit_codes import Exit
 from vathos.oauth.assertions import claims_of
+from vathos.oauth.github import GitHubActions
 from vathos.oauth.urls import keycloak_issuer
 
 __all__ = ["assertion_checks"]
@@ -33,8 +34,11 @@ def assertion_checks(settings: Settings) -> Iterator[Check]:
     if client is None or settings.client_assertion is None:
         return
     place = settings.sources["client_assertion"]
-    text = settings.client_assertion.reveal().strip()
     client.settled()  # refuses what is no assertion at all
+    if isinstance(client, GitHubActions):
+        yield ok(_NAME, "asked of GitHub Actions for each token request")
+        return
+    text = settings.client_assertion.reveal().strip()
     claims = claims_of(text)
     if not claims:
         fix = "have it issued as a JWT (RFC 7523), or ask the server's administrator"
