@@ -138,3 +138,9 @@ def test_other_arguments_are_another_source(vathos_server: AuthorizationServer) 
     assert len({token, scoped, person}) == 3
     with pytest.raises(InvalidClientError):
         get_service_account_token(server.client_id, "wrong")
+
+
+def test_misspelt_argument_is_named() -> None:
+    """An argument that neither function knows is an error with the one that was meant."""
+    with pytest.raises(TypeError, match=r"unknown argument tiemout \(did you mean 'timeout'\?\)"):
+        get_service_account_token("picking", "robot", tiemout=3)  # type: ignore[call-arg]

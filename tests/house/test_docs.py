@@ -72,11 +72,17 @@ def test_page_of_the_functions_looks_as_it_always_did() -> None:
         section = text.split(f"## <kbd>function</kbd> `{name}`")[1].split("\n---\n")[0]
         positions = [
             section.index(part)
-            for part in (f"```python\n{name}(", "**Args:**", "`client_id`", "**Returns:**")
+            for part in (
+                f"```python\n{name}(",
+                "**Args:**",
+                "<b>`client_id`</b> (str)",
+                "**Returns:**",
+                "<b>`str`</b>:",
+            )
         ]
         assert positions == sorted(positions)
         assert "**Raises:**" in section
-    assert len(re.findall(r'<a href="../vathos/authentication.py#L\d+"><img', text)) == 3
+    assert len(re.findall(r'<a href="../vathos/authentication.py#L\d+"><img', text)) == 4
 
 
 # --- the examples -------------------------------------------------------------------------------
