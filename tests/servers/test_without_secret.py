@@ -1,0 +1,140 @@
+"""VathosSession without a secret against a real Keycloak, by Keycloak's own records."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.servers.admin import TIMEOUT
+from tests.servers.keycloak import Keycloak
+from tests.servers.load import CALLS, Outcome, job
+from tests.servers.realm import Realm
+from tests.servers.resource import ProtectedResource
+from tests.servers.workloads import trusted_issuers
+from vathos import VathosSession
+from vathos.errors import InvalidClientError
+from vathos.stores.file import FileStore
+from vathos.stores.memory import MemoryStore
+from vathos.testing import AuthorizationServer
+
+
+@pytest.fixture(scope="module")
+def issuers(keycloak: Keycloak) -> Iterator[dict[str, AuthorizationServer]]:
+    """Issuers that the realm trusts for pods, GitHub and GitLab."""
+    with trusted_issuers(keycloak) as running:
+        yield running
+
+
+def session_for(realm: Realm, resource: ProtectedResource, **options: Any) -> VathosSession:
+    """Builds a session with a store of its own."""
+    arguments = {
+        "token_url": realm.token_url,
+        "base_url": resource.url,
+        "store": MemoryStore(),
+        "token_timeout": 60.0,
+        **options,
+    }
+    return VathosSession(**arguments)
+
+
+def replace(path: Path, text: str) -> None:
+    """Replaces a file in one step, as Kubernetes does."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    os.replace(new, path)
+
+
+def assert_no_call_failed(outcome: Outcome, realm: Realm, **errors: int) -> None:
+    """Checks the answers of the API, and Keycloak's records of token requests."""
+    assert outcome.statuses == {200: CALLS}
+    assert outcome.lifetimes >= 5
+    requests_seen = realm.token_requests()
+    print(f"{outcome.lifetimes:.1f} lifetimes, by Keycloak's records: {requests_seen}")
+    logins = requests_seen.pop("CLIENT_LOGIN")
+    assert 5 <= logins <= outcome.token_requests_at_most()
+    assert requests_seen == errors
+
+
+def test_pod_whose_file_is_replaced_under_load(
+    realm: Realm,
+    resource: ProtectedResource,
+    issuers: dict[str, AuthorizationServer],
+    tmp_path: Path,
+) -> None:
+    """500 calls while the file changes 20 times: none fails, and it stays one identity."""
+    issuer, file, kept = issuers["kubernetes"], tmp_path / "token", tmp_path / "store"
+    replace(file, issuer.workload_token(aud=realm.issuer))
+    written = []
+
+    def step(number: int) -> None:
+        written.append(number)
+        replace(file, issuer.workload_token(aud=realm.issuer))
+
+    with session_for(realm, resource, assertion_file=file, store=FileStore(kept)) as session:
+        outcome = job(realm, session, step)
+        assert len(written) == 20
+        assert_no_call_failed(outcome, realm)
+        # Another process finds the token, by the file as it is now.
+        realm.set_access_token_lifespan(600)
+        session.fetch_token()
+    before = realm.token_requests()
+    with session_for(realm, resource, assertion_file=file, store=FileStore(kept)) as another:
+        assert another.get("x").status_code == 200
+    assert realm.token_requests() == before
+    assert len(list(kept.glob("*.json"))) == 1
+
+
+def test_stale_file_then_the_right_one(
+    realm: Realm,
+    resource: ProtectedResource,
+    issuers: dict[str, AuthorizationServer],
+    tmp_path: Path,
+) -> None:
+    """An expired token in the file is refused once; with the right one the next call works."""
+    issuer, file = issuers["kubernetes"], tmp_path / "token"
+    replace(file, issuer.workload_token(aud=realm.issuer, lifetime=-30))
+    session = session_for(realm, resource, assertion_file=file)
+    for _ in range(5):
+        with pytest.raises(InvalidClientError, match="Token is not active"):
+            session.get("x")
+    assert realm.token_requests() == {"CLIENT_LOGIN_ERROR": 1}
+    replace(file, issuer.workload_token(aud=realm.issuer))
+    assert session.get("x").status_code == 200
+    assert realm.token_requests() == {"CLIENT_LOGIN_ERROR": 1, "CLIENT_LOGIN": 1}
+
+
+def test_job_of_gitlab_under_load(
+    realm: Realm, resource: ProtectedResource, issuers: dict[str, AuthorizationServer]
+) -> None:
+    """500 calls with one token of the job, which may be presented again and again."""
+    token = issuers["gitlab"].workload_token(aud=realm.issuer)
+    with session_for(realm, resource, assertion=token) as session:
+        assert_no_call_failed(job(realm, session), realm)
+
+
+def test_issuer_whose_tokens_work_once_under_load(
+    keycloak: Keycloak,
+    realm: Realm,
+    resource: ProtectedResource,
+    issuers: dict[str, AuthorizationServer],
+) -> None:
+    """500 calls with a token from the issuer for each token request, which may come once only."""
+    url, bearer = issuers["github"].github_environment.values()
+
+    def ask() -> str:
+        answer = requests.get(
+            url,
+            params={"audience": realm.issuer},
+            headers={"Authorization": f"Bearer {bearer}"},
+            verify=keycloak.secure_realm.verify,
+            timeout=TIMEOUT,
+        )
+        return str(answer.json()["value"])
+
+    with session_for(realm, resource, assertion=ask) as session:
+        assert_no_call_failed(job(realm, session), realm)
