@@ -6,7 +6,7 @@ import base64
 import json
 import traceback
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 import pytest
 from hypothesis import given
@@ -521,6 +521,21 @@ def test_echo_at_the_cut_is_blotted_out(grant: Grant | RefreshGrant, secret: str
     padding = "x" * 190
     error = read(answer(400, {"error": "e", "error_description": padding + secret}), grant)
     assert error.error_description == f"{padding}***"
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("secret", [CANARY.client_secret, "with+ and/"])
+def test_echo_of_the_header_is_blotted_out(secret: str) -> None:
+    """A server that repeats the Authorization header gets no secret into our message, as base64."""
+    grant = ClientCredentialsGrant(client_id="a:b", client_secret=secret)
+    endpoint = TokenEndpoint(
+        "https://as.invalid/token", client_authentication="client_secret_basic"
+    )
+    _, headers = endpoint.authenticated(grant, grant.form(), PATIENCE)
+    quoted = quote_plus(secret)
+    words = f"bad {headers['Authorization']}, {quoted}!"
+    error = read(answer(401, dict.fromkeys(ERROR_MEMBERS, words)), grant)
+    assert [getattr(error, name) for name in ERROR_MEMBERS] == ["bad Basic ***, ***!"] * 3
 
 
 def test_empty_secret_blots_nothing() -> None:

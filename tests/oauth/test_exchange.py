@@ -917,6 +917,32 @@ def test_proxy_setting_that_cannot_be_used_is_a_matter_of_configuration(
         send(OTHER, proxies={"http": proxy})
 
 
+@pytest.mark.fault(51)
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"http://user:{CANARY.password}@proxy.invalid:port",
+        f"http://user:{CANARY.password}@@proxy.invalid:9x",
+        f"user:{CANARY.password}@proxy.invalid:99999999",
+        f"http://user:{CANARY.password}#x@proxy.invalid",
+        f"http://user:{CANARY.password}/x@proxy.invalid",
+        f"http://user:[{CANARY.password}@proxy.invalid",
+        f"http://user:{CANARY.password} word@[::1",
+        f"socks9://user:{CANARY.password}@proxy.invalid",
+        f"http://user:{CANARY.password}@{'x' * 70}ä.invalid",
+    ],
+)
+def test_password_of_a_proxy_that_cannot_be_used_is_not_repeated(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of a proxy setting shows no login, nor does anything that led to it."""
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    with pytest.raises((ConfigurationError, TokenRequestError)) as caught:
+        send(OTHER)
+    assert CANARY.seen_in(told_by(caught.value)) == []
+
+
 @pytest.mark.fault(12)
 def test_login_of_a_proxy_is_not_tried_again() -> None:
     """A proxy that wants a login wants it a moment later too; one that is down may be up then."""

@@ -11,7 +11,7 @@ from vathos.grants import Grant, RefreshGrant, Secret, SecretFields
 from vathos.system.late_errors import configuration_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from vathos.errors import TokenResponseError
     from vathos.oauth.transport import Transport
@@ -25,10 +25,16 @@ __all__ = [
     "Proof",
     "client_of",
     "is_unicode",
+    "secrets_sent",
 ]
 
 SECRET_METHODS = ("client_secret_post", "client_secret_basic")
 """How a client secret is sent (§2.3.1): in the form, or in the Authorization header."""
+
+_NOTHING = SecretFields()
+
+_SHORTEST_PROOF = 64
+"""Characters from which on a value that was sent may be an assertion."""
 
 
 class Proof(NamedTuple):
@@ -149,8 +155,7 @@ class ClientSecret:
             return Proof(form, SecretFields())
         # Form-urlencoded first, so that a colon in the client id survives.
         pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-        basic = "Basic " + binascii.b2a_base64(pair.encode(), newline=False).decode("ascii")
-        return Proof(SecretFields(), SecretFields({"Authorization": basic}))
+        return Proof(SecretFields(), SecretFields({"Authorization": f"Basic {_base64(pair)}"}))
 
     def instead(self, refusal: TokenResponseError) -> None:  # noqa: ARG002 - there is one secret
         """Returns nothing: there is one secret."""
@@ -165,8 +170,25 @@ def client_of(grant: Grant | RefreshGrant, method: str = SECRET_METHODS[0]) -> C
     return ClientSecret(secret if isinstance(secret, Secret) else Secret(secret or ""), method)
 
 
+def secrets_sent(grant: Grant | RefreshGrant, sent: Mapping[str, str] = _NOTHING) -> set[str]:
+    """Returns the secrets of a grant in all forms in which they are sent, and what else is secret.
+
+    In the form that was sent an assertion is long; a short value, as of the name of a grant, is no
+    secret.
+    """
+    secrets = {secret.reveal() for secret in grant.secrets}
+    secrets |= {value for value in sent.values() if len(value) >= _SHORTEST_PROOF}
+    quoted = {quote_plus(secret, errors="replace") for secret in secrets}
+    pairs = {f"{quote_plus(grant.client_id, errors='replace')}:{secret}" for secret in quoted}
+    return secrets | quoted | {_base64(pair) for pair in pairs}
+
+
 def is_unicode(text: str) -> bool:
     """Tells whether text can be written as UTF-8."""
     # A surrogate stands for a byte that could not be decoded; the codec's own error would hold the
     # whole text.
     return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _base64(text: str) -> str:
+    return binascii.b2a_base64(text.encode(), newline=False).decode("ascii")

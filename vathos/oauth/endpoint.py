@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -15,12 +15,18 @@ from vathos.errors import (
     InvalidGrantError,
     TokenResponseError,
 )
-from vathos.grants import Grant, RefreshGrant, Secret, SecretFields
-from vathos.oauth.client_authentication import SECRET_METHODS, Occasion, client_of, is_unicode
+from vathos.grants import Grant, RefreshGrant, SecretFields
+from vathos.oauth.client_authentication import (
+    SECRET_METHODS,
+    Occasion,
+    client_of,
+    is_unicode,
+    secrets_sent,
+)
 from vathos.oauth.exchange import MAX_BODY, Answer, post
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import origin_of, realm_hint
-from vathos.system.text import printable
+from vathos.system.text import washed
 from vathos.tokens import Instant, MalformedTokenError, Token, now
 
 __all__ = ["Metadata", "TokenEndpoint", "token_from"]
@@ -36,11 +42,8 @@ _REFUSED = {
 }
 _NOTHING = SecretFields()
 
-_SHORTEST_PROOF = 64
-"""Characters from which on a value that was sent may be an assertion."""
-
 # RFC 6749 §10.14; control characters would forge log lines and terminal output.
-_one_line = partial(printable, longest=200, mark=" ")
+_one_line = partial(washed, longest=200)
 
 
 class Metadata(NamedTuple):
@@ -184,18 +187,13 @@ def token_from(
         TokenResponseError: If it is not a usable token; the message says what to do.
     """
     payload, flaw = _decoded(answer)
-    # An assertion is long; a short value, such as the name of a grant, is no secret.
-    secrets = (
-        *grant.secrets,
-        *(Secret(sent[name]) for name in sent if len(sent[name]) >= _SHORTEST_PROOF),
-    )
     if answer.status == HTTPStatus.OK and payload is not None:
         try:
             return Token.from_response(payload, requested)
         except MalformedTokenError as error:
-            flaw = _clean(str(error), secrets) or ""
+            flaw = _clean(str(error), grant, sent) or ""
     words = {
-        name: _clean(payload.get(name), secrets)
+        name: _clean(payload.get(name), grant, sent)
         for name in ("error", "error_description", "error_uri")
         if payload is not None
     }
@@ -281,11 +279,8 @@ def _origin_text(location: str) -> str:
         )
 
 
-def _clean(value: object, secrets: Iterable[Secret]) -> str | None:
+def _clean(value: object, grant: Grant | RefreshGrant, sent: Mapping[str, str]) -> str | None:
     """Makes the server's words safe to log: short, one line, without what we sent it."""
     if not isinstance(value, str):
         return None
-    revealed = {secret.reveal() for secret in secrets} - {""}
-    for secret in sorted(revealed, key=len, reverse=True):  # one may be a part of another
-        value = value.replace(secret, "***")
-    return _one_line(value)
+    return washed(value, secrets_sent(grant, sent), longest=200)

@@ -25,7 +25,7 @@ from urllib3.connection import HTTPConnection
 
 from vathos.errors import RenewalTimeout
 from vathos.grants import SecretFields
-from vathos.oauth.failures import failure, without_secrets
+from vathos.oauth.failures import failure, proxy_logins, without_secrets
 from vathos.oauth.transport import Transport, ignore_netrc, shut
 from vathos.oauth.urls import is_local_http
 from vathos.system.threads import within
@@ -115,9 +115,10 @@ def _exchanged(
     error = exchange.exception()
     if not isinstance(error, Exception):  # none, or Ctrl-C where there was no thread
         return exchange.result()
+    hidden = proxy_logins(transport)
     raise failure(
-        error, url, connected=wire.is_connected, proxied=wire.is_proxied
-    ) from without_secrets(error)
+        error, url, connected=wire.is_connected, proxied=wire.is_proxied, hidden=hidden
+    ) from without_secrets(error, hidden)
 
 
 class _Wire(HTTPAdapter):
@@ -137,9 +138,11 @@ class _Wire(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         wire = self
+        self.is_connected = False
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         kind = pool.ConnectionCls
         if not issubclass(kind, HTTPConnection):  # one of vcrpy, which records or answers itself
+            self.is_connected = None
             return pool
 
         class Watched(kind):  # type: ignore[misc, valid-type]  # known when it runs
@@ -161,7 +164,6 @@ class _Wire(HTTPAdapter):
             def response_class(self, sock: Any, **kwargs: Any) -> HTTPResponse:
                 return HTTPResponse(_Limited(sock, wire), **kwargs)  # type: ignore[arg-type]  # a makefile is all it asks for
 
-        self.is_connected = False
         pool.ConnectionCls = Watched
         return pool
 

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import enum
 import http.client
+import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+from urllib.request import getproxies
 
 import requests
 import urllib3
 
 from vathos.errors import ConfigurationError, RenewalTimeout, TokenRequestError
 from vathos.oauth.urls import origin_of
+from vathos.system.text import printable, washed
 
-__all__ = ["Kind", "Reason", "cause_of", "chain", "failure", "reason", "without_secrets"]
+__all__ = [
+    "Kind",
+    "Reason",
+    "cause_of",
+    "chain",
+    "failure",
+    "proxy_logins",
+    "reason",
+    "without_secrets",
+]
 
 # Errors whose words or attributes quote bytes of the request or the answer.
 _QUOTING = (UnicodeError, http.client.HTTPException, urllib3.exceptions.InvalidChunkLength)
+
+_SEPARATORS = re.compile(r"[:/?#@\[\]]+")
+_LEAST = 3
+"""Characters that a part of a password has at least, so that a message without it can be read."""
 
 _TLS = (ssl.SSLError, requests.exceptions.SSLError)
 # urllib3 has a name for it since version 2.
@@ -79,10 +95,15 @@ _MESSAGES[Kind.UNPREPARED] = _MESSAGES[Kind.MALFORMED]
 
 
 def failure(
-    error: BaseException, url: str, *, connected: bool | None = None, proxied: bool = False
+    error: BaseException,
+    url: str,
+    *,
+    connected: bool | None = None,
+    proxied: bool = False,
+    hidden: Iterable[str] = (),
 ) -> Exception:
     """Returns the error to raise for a failed token request: what happened, and what to do."""
-    kind, detail = reason(error, connected=connected, proxied=proxied)
+    kind, detail = reason(error, connected=connected, proxied=proxied, hidden=hidden)
     message = _MESSAGES[kind].format(host=_host(url), url=url, detail=detail)
     if kind in _UNSENT:
         return ConfigurationError(message)
@@ -96,12 +117,19 @@ def failure(
     )
 
 
-def reason(error: BaseException, *, connected: bool | None = None, proxied: bool = False) -> Reason:
+def reason(
+    error: BaseException,
+    *,
+    connected: bool | None = None,
+    proxied: bool = False,
+    hidden: Iterable[str] = (),
+) -> Reason:
     """Finds out why an HTTP request got no answer, from what `requests` or `urllib3` raised.
 
     Say whether the connection was made, TLS included, and whether it went through a proxy, where
     that is known. The detail is the reason of TLS, the system's word for a refused connection, the
-    class of what broke it, or the message of what could not be prepared; else it is empty.
+    class of what broke it, or the message of what could not be prepared, without what is hidden;
+    else it is empty.
     """
     kind = _proxy(error, connected=connected, proxied=proxied)
     if kind is None and not connected and cause_of(error, *_TLS):
@@ -110,7 +138,9 @@ def reason(error: BaseException, *, connected: bool | None = None, proxied: bool
         kind = next((kind for kind, fits in _RULES if fits(error)), Kind.UNKNOWN)
     if connected and kind in _UNSENT:
         kind = Kind.BROKEN  # the request was prepared, so it is the answer that is malformed
-    return Reason(kind, _detail(error, kind))
+    if connected is False and kind is Kind.UNKNOWN and isinstance(error, ValueError):
+        kind = Kind.MALFORMED  # so says the standard library of a URL
+    return Reason(kind, washed(_detail(error, kind), hidden))
 
 
 def _proxy(error: BaseException, *, connected: bool | None, proxied: bool) -> Kind | None:
@@ -158,11 +188,9 @@ def _detail(error: BaseException, kind: Kind) -> str:
     return ""
 
 
-def without_secrets(error: BaseException) -> BaseException | None:
-    """Takes off frames and requests, which hold the form; `None` if the words may quote it."""
-    # RemoteDisconnected is a BadStatusLine of which there is nothing to quote.
-    quoting = [cause for cause in chain(error) if isinstance(cause, _QUOTING)]
-    if not all(isinstance(cause, http.client.RemoteDisconnected) for cause in quoting):
+def without_secrets(error: BaseException, hidden: Iterable[str] = ()) -> BaseException | None:
+    """Takes off frames and requests, which hold the form; `None` if words may quote a secret."""
+    if any(_quotes(cause, hidden) for cause in chain(error)):
         return None
     for cause in chain(error):
         cause.__traceback__ = None
@@ -186,6 +214,13 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         queue += [*inner, error.__cause__ or error.__context__]
 
 
+def _quotes(cause: BaseException, hidden: Iterable[str]) -> bool:
+    # RemoteDisconnected is a BadStatusLine of which there is nothing to quote.
+    if isinstance(cause, _QUOTING) and not isinstance(cause, http.client.RemoteDisconnected):
+        return True
+    return washed(str(cause), hidden) != printable(str(cause), mark=" ")
+
+
 def _host(url: str) -> str:
     try:
         return str(origin_of(url))
@@ -196,3 +231,20 @@ def _host(url: str) -> str:
 def cause_of(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
     """Returns the outermost exception of these kinds among an exception and its causes."""
     return next((cause for cause in chain(error) if isinstance(cause, kinds)), None)
+
+
+def proxy_logins(transport: Any) -> set[str]:
+    """Returns the user names and passwords of the proxies that may be in use, and parts of them.
+
+    `transport` is a `Transport` or a session. A URL that cannot be parsed ends anywhere, so that
+    an error may quote a part of its password.
+    """
+    proxies = [*(transport.proxies or {}).values()]
+    proxies += getproxies().values() if transport.trust_env else []
+    hidden: set[str] = set()
+    for proxy in map(str, proxies):
+        login = proxy.partition("://")[2] or proxy
+        login = login.rpartition("@")[0]
+        parts = {part for part in _SEPARATORS.split(login) if len(part) >= _LEAST}
+        hidden |= {login, re.split(r"[/?#]", login)[0], *parts}
+    return hidden

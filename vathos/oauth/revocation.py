@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, TokenResponseError
 from vathos.grants import Grant
+from vathos.oauth.client_authentication import secrets_sent
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.exchange import Answer, post
 from vathos.oauth.urls import origin_of
+from vathos.system.text import washed
 from vathos.tokens import Token
 
 __all__ = ["revocation_url", "revoke"]
@@ -35,7 +37,7 @@ def revoke(
         fields = {"token": value, "token_type_hint": kind}
         form, headers = endpoint.authenticated(grant, fields, timeout)
         answer = post(url, form, headers=headers, transport=endpoint.transport, timeout=timeout)
-        error = _error_of(answer)
+        error = _error_of(answer, {*secrets_sent(grant), value})
         # §2.2.1: some servers revoke refresh tokens only.
         if answer.status != HTTPStatus.OK and error != "unsupported_token_type":
             said = f"HTTP {answer.status} {error}".rstrip()
@@ -67,8 +69,8 @@ def revocation_url(token_url: str, given: str | None) -> str:
     return given
 
 
-def _error_of(answer: Answer) -> str:
+def _error_of(answer: Answer, hidden: set[str]) -> str:
     error = (answer.json_object() or {}).get("error")
     if isinstance(error, str) and error.replace("_", "").isalnum() and error.isascii():
-        return error[:40]
+        return washed(error, hidden, longest=40)
     return ""

@@ -17,6 +17,7 @@ from vathos.oauth.identity import Identity
 from vathos.stores.codec import decode, encode
 from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
+from vathos.system.text import washed
 from vathos.tokens import Token
 
 __all__ = ["RedisStore"]
@@ -181,7 +182,9 @@ def _client(library: Any, url: str, prefix: str, deadline: float) -> tuple[Any, 
         )
     except (ValueError, TypeError) as error:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        raise ConfigurationError(f"the store {shown} is no Redis URL: {error}") from None
+        raise ConfigurationError(
+            f"the store {shown} is no Redis URL: {washed(str(error))}"
+        ) from None
     return client, prefix
 
 

@@ -25,6 +25,7 @@ from vathos.stores.base import SwappingStore, TokenStore
 from vathos.stores.memory import MemoryStore
 from vathos.system.forks import ForkSafeLock, renew_after_fork
 from vathos.system.logs import logger
+from vathos.system.text import printable, washed
 from vathos.system.threads import settle, started, within
 from vathos.tokens import Token
 
@@ -86,10 +87,9 @@ class CircuitBreaker:
             self._late = [*self._hanging(), ended]
             raise self._failed(f"no answer within {self.deadline + extra:g} s") from None
         if (error := outcome.exception()) is not None:
-            why = f"{type(error).__name__}: {error}"
-            if self._hidden and self._hidden in why:
-                raise self._failed(why.replace(self._hidden, "…")) from None
-            raise self._failed(why) from error
+            why = washed(str(error), (self._hidden,))
+            cause = error if why == printable(str(error), mark=" ") else None
+            raise self._failed(f"{type(error).__name__}: {why}") from cause
         with self._guard.lock:
             self._open_until = None
         return outcome.result()
@@ -219,7 +219,7 @@ class ResilientStore:
             "the token store %s could not be %s, going on without it: %s",
             type(self.store).__name__,
             what,
-            error,
+            washed(str(error)),
         )
 
 

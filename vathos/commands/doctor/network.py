@@ -25,6 +25,7 @@ from vathos.dropin.proxies import environment_proxies
 from vathos.errors import ConfigurationError
 from vathos.exit_codes import Exit
 from vathos.oauth.urls import Origin, origin_of
+from vathos.system.text import washed
 from vathos.system.threads import within
 
 __all__ = ["Route"]
@@ -112,7 +113,7 @@ class Route:
         except CertificateProblem as problem:
             yield failed(name, f"{origin.host}: {problem}", problem.fix, Exit.UNSAFE)
         except OSError as error:
-            reason = error.strerror or str(error)[:200]  # what a proxy said has no number
+            reason = error.strerror or washed(str(error), longest=200)  # a proxy said it
             yield failed(name, f"{origin.host}: {reason}", _TLS_FIX, Exit.UNREACHABLE)
         else:
             issued = f"{certificate.version}, certificate from {certificate.issuer}"

@@ -19,13 +19,13 @@ from vathos.config.settings import Settings
 from vathos.errors import VathosError
 from vathos.exit_codes import CommandError, Exit, status_of
 from vathos.oauth.challenges import bearer_error
-from vathos.oauth.failures import Kind, reason
+from vathos.oauth.failures import Kind, proxy_logins, reason
 from vathos.oauth.urls import Origin, origin_of
 from vathos.policy import RenewalPolicy
 from vathos.session import VathosSession
 from vathos.stores.file import FileStore
 from vathos.system.logs import logger
-from vathos.system.text import printable
+from vathos.system.text import washed
 
 __all__ = ["Caller", "refusal", "session_of", "shown"]
 
@@ -126,7 +126,7 @@ class Caller:
             raise self._failure(error, origin_of(url)) from None
 
     def _failure(self, error: BaseException, host: Origin) -> CommandError:
-        kind, detail = reason(error)
+        kind, detail = reason(error, hidden=proxy_logins(self._session))
         message = _UNSENT.get(kind)
         if message is None and isinstance(error, requests.exceptions.TooManyRedirects):
             message = _LOOP
@@ -157,7 +157,8 @@ class Caller:
 
 def refusal(response: requests.Response) -> str:
     """Describes a refusal of the API (400 or more) in one line."""
-    phrase = printable(response.reason or "")[:_PHRASE]
+    token = response.request.headers.get("Authorization", "").split()
+    phrase = washed(response.reason or "", token, longest=_PHRASE, mark="?")
     error = bearer_error(response.headers.get("WWW-Authenticate", "")) or ""
     why = f" ({error})" if error.replace("_", "").isalpha() else ""
     asked = f"{response.request.method} {shown(response.url)}"
