@@ -110,7 +110,7 @@ def test_token_is_shown_on_request(vathos: Driver) -> None:
 
 
 def test_sources_are_told(vathos: Driver, config: Path) -> None:
-    """For every setting there is the place it comes from: flag, variable, line, default."""
+    """What is set is told with its place: flag, variable, line; JSON has the defaults too."""
     written(config, '[profile.default]\naudience = "x"\n')
     done = vathos("status", "--scope", "read")
     settings = done.out.partition("settings:\n")[2]
@@ -118,8 +118,19 @@ def test_sources_are_told(vathos: Driver, config: Path) -> None:
     assert rows["scope"].split() == ["--scope", "read"]
     assert rows["client_id"].split() == ["VATHOS_CLIENT_ID", "robot"]
     assert rows["audience"].split() == [f"{config},", "line", "2", "x"]
-    assert rows["timeout"] == "not set"
-    assert rows["token_store"].split() == ["default", "file:"]
+    assert not {"timeout", "token_store"} & rows.keys()
+    sources = found(vathos("status", "--json"))["settings"]
+    assert sources["timeout"] == {"value": None, "source": "not set"}
+    assert sources["token_store"] == {"value": "file:", "source": "default"}
+
+
+def test_quiet_prints_problems_only(vathos: Driver) -> None:
+    """`--quiet` leaves the exit status, and a message where there is a problem."""
+    done = vathos("status", "--quiet")
+    assert (done.status, done.out) == (Exit.NO_TOKEN, "")
+    assert len(done.err.splitlines()) == 1
+    assert vathos("status", "-q", "--check") == (Exit.DONE, "", "")
+    assert vathos("-v", "status", "-q", "--json").out == ""
 
 
 # --- claims and clocks --------------------------------------------------------------------------

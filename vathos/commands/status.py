@@ -5,7 +5,7 @@ works; otherwise it says why not. With --check the server is asked for a token i
 if it cannot be reached, a token that still works is good enough.
 
 The claims of a token are read without verifying them. The token itself is shown only with
---show-token.
+--show-token. Settings that have their defaults are not listed; vathos config list shows all.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _CLOCK_GRAIN = 2.0
 
 
 def in_words(members: Mapping[str, Any], *, brief: bool = False) -> str:
-    """Writes the members of the JSON object as lines; `brief` leaves the settings out."""
+    """Writes the members of the JSON object as lines; `brief` leaves out what is set."""
     lines = [
         ("profile", members["profile"] or "none"),
         ("grant", members.get("grant")),
@@ -36,9 +36,12 @@ def in_words(members: Mapping[str, Any], *, brief: bool = False) -> str:
         blocks.append(f"claims, not verified:\n{table(claims, indent='  ')}")
     if not brief and "settings" in members:
         settings = [
-            (name, row["source"], row["value"] or "") for name, row in members["settings"].items()
+            (name, row["source"], row["value"])
+            for name, row in members["settings"].items()
+            if row["value"] is not None and row["source"] != "default"
         ]
-        blocks.append(f"settings:\n{table(settings, indent='  ')}")
+        if settings:
+            blocks.append(f"settings:\n{table(settings, indent='  ')}")
     return "\n".join(blocks)
 
 

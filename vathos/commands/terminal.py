@@ -69,11 +69,21 @@ class Screen:
 
     def line(self, at: float, text: str, kind: str = "") -> None:
         """Adds a line with the seconds since the start; for `kind` see `in_colour`."""
-        line = f"{at:5.1f} s   {text}"
-        if self.is_live:
-            width = max(self._columns(), 2 * _INDENT)
-            line = textwrap.fill(line, width, subsequent_indent=" " * _INDENT)
+        line = self.wrapped(f"{at:5.1f} s   {text}", _INDENT)
         self.text(self.in_colour(line, kind))
+
+    def wrapped(self, line: str, indent: int) -> str:
+        """Breaks a line to the width of the terminal, if it is one; later lines are indented."""
+        if not self.is_live:
+            return line
+        width = max(self._columns(), 2 * indent)
+        return textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def in_colour(self, text: str, kind: str) -> str:
         """Colours text by its kind: one of `_COLOURS`, or nothing special."""

@@ -113,7 +113,14 @@ def test_lines_for_a_person(vathos: Driver) -> None:
     done = vathos("doctor", VATHOS_CLIENTID="x")
     assert done.status == Exit.DONE
     lines = done.out.splitlines()
-    assert lines[0] == "ok       setting client_id: robot (VATHOS_CLIENT_ID)"
+    url, api = vathos.server.token_url, vathos.server.api_url
+    assert lines[0] == (
+        "ok       settings: client_id robot (VATHOS_CLIENT_ID), "
+        f"client_secret set (VATHOS_CLIENT_SECRET), token_url {url} (VATHOS_TOKEN_URL), "
+        f"base_url {api} (VATHOS_BASE_URL)"
+    )
+    assert not any("setting " in line for line in lines)
+    assert lines[-1] == "1 warning, 0 failed"
     at = lines.index("warning  variable VATHOS_CLIENTID: unknown variable, ignored")
     assert lines[at + 1] == "         → did you mean VATHOS_CLIENT_ID?"
     assert "\x1b" not in done.out
@@ -132,8 +139,54 @@ def test_colour_is_for_terminals(
         f"{sys.executable} -m vathos doctor --no-network", env=whole, withexitstatus=True
     )
     assert status == Exit.DONE
-    assert (b"\x1b[32mok     \x1b[0m  setting client_id" in out) is colourful
+    assert (b"\x1b[32mok     \x1b[0m  settings: client_id" in out) is colourful
     assert (b"\x1b" in out) is colourful
+
+
+def test_what_is_missing_has_its_own_line(vathos: Driver) -> None:
+    """A missing setting is a failed check; the total counts it, and defaults are not listed."""
+    out = vathos("doctor", "--no-network", VATHOS_CLIENT_SECRET="").out
+    assert "failed   setting client_secret: missing\n" in out
+    assert "ok       settings: client_id robot (VATHOS_CLIENT_ID), token_url " in out
+    assert out.endswith("\n0 warnings, 1 failed\n")
+    empty = dict.fromkeys(vathos.environ, "")
+    out = vathos("doctor", "--no-network", **empty).out
+    assert "ok       settings: none; all have their defaults\n" in out
+    assert out.endswith("\n0 warnings, 2 failed\n")
+
+
+def test_lines_fit_the_terminal(server: AuthorizationServer) -> None:
+    """On a terminal lines are broken between words, and go on below their text."""
+    pexpect = pytest.importorskip("pexpect")
+    environ = {**os.environ, **environment(server), "TERM": "xterm", "NO_COLOR": "1"}
+    out = pexpect.run(
+        f"{sys.executable} -m vathos doctor --no-network", env=environ, dimensions=(50, 60)
+    ).decode()
+    lines = out.splitlines()
+    assert len(lines) > 8
+    assert all(len(line) < 60 or " " not in line[9:].strip() for line in lines)
+    assert all(line.startswith(("ok  ", "warning", " " * 9, "0 warn")) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "said"),
+    [
+        (0, "states no lifetime"),
+        (None, "states no lifetime"),
+        (-5, "states no lifetime"),
+        ("soon", "states no lifetime"),
+        (1e18, "valid for 1e+18 s"),
+        (10**400, "token"),
+    ],
+)
+def test_odd_lifetime_is_no_bug(vathos: Driver, expires_in: Any, said: str) -> None:
+    """Whatever the server says of the lifetime, the checks themselves do not fail."""
+    vathos.server.fail("token", Fault.amend(expires_in=expires_in), times=None)
+    report = doctor(vathos)
+    assert report.status == Exit.DONE
+    assert said in report.words("token") + "token"
+    assert "the check itself failed" not in str(report)
+    assert vathos("status", "--check").status == Exit.DONE
 
 
 @pytest.mark.slow

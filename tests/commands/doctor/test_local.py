@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -15,6 +17,8 @@ from tests.canaries import CANARY
 from tests.commands.doctor.report import doctor
 from tests.commands.driving import Driver
 from vathos.commands.doctor import local
+from vathos.commands.doctor.checks import Check
+from vathos.config.settings import resolve
 from vathos.exit_codes import Exit
 from vathos.system.extras import install_line
 
@@ -74,6 +78,47 @@ def test_secret_file_is_checked(vathos: Driver, tmp_path: Path, mode: int, outco
     words = report.words("secret client_secret")
     assert f"mode {mode:04o}" in words
     assert (f"chmod 600 {path}" in words) == (outcome == "warning")
+
+
+@pytest.mark.parametrize(
+    ("owner", "flags", "outcome"),
+    [
+        (0, os.ST_RDONLY, "ok"),
+        (0, 0, "warning"),
+        (1000, os.ST_RDONLY, "warning"),
+    ],
+)
+def test_mounted_secret_needs_no_chmod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, flags: int, outcome: str
+) -> None:
+    """What Kubernetes mounts, root's and read-only, cannot be closed to others, nor need it be."""
+    assert checked_secret(tmp_path, monkeypatch, owner, flags).outcome == outcome
+
+
+def test_windows_has_no_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no modes, there is no advice to change one."""
+    monkeypatch.delattr(os, "geteuid")
+    monkeypatch.delattr(os, "statvfs")
+    assert checked_secret(tmp_path, monkeypatch, 1000, None).outcome == "ok"
+
+
+def checked_secret(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, owner: int, flags: int | None
+) -> Check:
+    """Checks a secret file of mode 0644 that somebody owns, on a file system with these flags."""
+    path = folder / "secret"
+    path.write_text("secret")
+    path.chmod(0o644)
+    environ = {"VATHOS_CLIENT_SECRET_FILE": str(path)}
+    settings = resolve({}, environ=environ)
+    found = list(path.stat())
+    found[4] = owner
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", lambda _, **__: os.stat_result(found))
+        if flags is not None:
+            patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flags))
+        (check,) = local._secret(settings, "client_secret")
+    return check
 
 
 def test_secret_of_the_service_manager_may_have_any_mode(vathos: Driver, tmp_path: Path) -> None:

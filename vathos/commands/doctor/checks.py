@@ -13,18 +13,22 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Check(NamedTuple):
-    """One line of the report; the outcome is `ok`, `warning` or `failed`."""
+    """One line of the report; the outcome is `ok`, `warning` or `failed`.
+
+    For a person, checks with a `brief` share one line; an empty one is left out.
+    """
 
     name: str
     outcome: str
     detail: str
     fix: str | None = None
     status: Exit = Exit.DONE
+    brief: str | None = None
 
 
-def ok(name: str, detail: str) -> Check:
+def ok(name: str, detail: str, brief: str | None = None) -> Check:
     """Reports that something is fine."""
-    return Check(name, "ok", detail)
+    return Check(name, "ok", detail, brief=brief)
 
 
 def warning(name: str, detail: str, fix: str) -> Check:

@@ -50,14 +50,20 @@ examples:
 
 def run(options: argparse.Namespace) -> int:
     log_to_stderr(options)
-    checks = []
+    checks, brief = [], []
     for check in _checks(options):
         checks.append(check)
-        if not options.json:
+        if check.brief is not None:
+            brief.append(check.brief)
+        elif not options.json:
+            _show_settings(brief)
             _show(check, sys.stdout)
     if options.json:
         names = ("name", "outcome", "detail", "fix")
         print(json.dumps([{name: getattr(each, name) for name in names} for each in checks]))
+    else:
+        _show_settings(brief)
+        print(_total(checks))
     return _status(checks)
 
 
@@ -86,12 +92,28 @@ def _status(checks: list[Check]) -> Exit:
     return Exit.FAILED if known is Exit.DONE and Exit.FAILED in statuses else known
 
 
+def _total(checks: list[Check]) -> str:
+    outcomes = [check.outcome for check in checks]
+    warnings = outcomes.count("warning")
+    some = f"{warnings} warning{'' if warnings == 1 else 's'}"
+    return f"{some}, {outcomes.count('failed')} failed"
+
+
+def _show_settings(brief: list[str]) -> None:
+    """Shows in one line what is set, and empties the list."""
+    if brief:
+        said = ", ".join(filter(None, brief)) or "none; all have their defaults"
+        _show(Check("settings", "ok", said), sys.stdout)
+        brief.clear()
+
+
 def _show(check: Check, stream: TextIO) -> None:
-    word = Screen(stream).in_colour(f"{check.outcome:7}", _KINDS[check.outcome])
-    print(f"{word}  {printable(check.name)}: {printable(check.detail)}", file=stream)
+    screen = Screen(stream)
+    text = f"{check.outcome:7}  {printable(check.name)}: {printable(check.detail)}"
+    word = screen.in_colour(text[:7], _KINDS[check.outcome])
+    print(f"{word}{screen.wrapped(text, 9)[7:]}", file=stream)
     if check.fix is not None:
         first, *more = check.fix.splitlines()
-        print(f"{'':7}  → {printable(first)}", file=stream)
-        for line in more:
-            print(f"{'':11}{printable(line)}", file=stream)
+        for line in (f"{'':7}  → {printable(first)}", *(f"{'':11}{printable(s)}" for s in more)):
+            print(screen.wrapped(line, 11), file=stream)
     stream.flush()

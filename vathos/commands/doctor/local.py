@@ -71,13 +71,17 @@ def bundle_of(settings: Settings, environ: Mapping[str, str]) -> tuple[str | Non
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
+    """Reports what is set, then what is missing."""
     for row in described(settings):
         name = f"setting {row.name}"
-        if row.name in settings.missing:
-            fix = f"set {variable(row.name)}, or choose a profile that has it (vathos login)"
-            yield failed(name, "missing", fix, Exit.CONFIGURATION)
-        else:
-            yield ok(name, row.source if row.value is None else f"{row.value} ({row.source})")
+        if row.value is not None:
+            detail = f"{row.value} ({row.source})"
+            yield ok(name, detail, brief="" if row.source == "default" else f"{row.name} {detail}")
+        elif row.name not in settings.missing:
+            yield ok(name, row.source, brief="")
+    for missing in settings.missing:
+        fix = f"set {variable(missing)}, or choose a profile that has it (vathos login)"
+        yield failed(f"setting {missing}", "missing", fix, Exit.CONFIGURATION)
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
@@ -112,7 +116,7 @@ def _secret(settings: Settings, name: str) -> Iterator[Check]:
     if isinstance(reader, SecretFile):
         path = Path(reader.path)
         mode = _mode(path)
-        if mode & 0o077 and reader.place != "$CREDENTIALS_DIRECTORY":
+        if mode & 0o077 and reader.place != "$CREDENTIALS_DIRECTORY" and _has_mode(path):
             detail = f"{path} is open to other users (mode {mode:04o})"
             yield warning(called, detail, f"chmod 600 {path}")
             return
@@ -122,6 +126,16 @@ def _secret(settings: Settings, name: str) -> Iterator[Check]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def _has_mode(path: Path) -> bool:
+    """Tells whether its user can change who reads a file.
+
+    Windows has no modes; what Kubernetes mounts belongs to root and is read-only.
+    """
+    if not hasattr(os, "geteuid"):
+        return False
+    return path.stat().st_uid != 0 or not os.statvfs(path).f_flag & os.ST_RDONLY
 
 
 def _grant(settings: Settings) -> Check:
