@@ -15,6 +15,7 @@ from vathos.config.names import KEYS, SECRET_PLACES, SECRETS, variable
 REALM = json.loads((ROOT / "tests/servers/picking-realm.json").read_text(encoding="utf-8"))
 PAGES = {
     ROOT / "docs/guide/kubernetes.md": ["kubernetes", "robot-pod"],
+    ROOT / "docs/guide/ci.md": ["github", "robot-github", "gitlab", "robot-gitlab"],
 }
 ISSUER = "https://login.example.com/realms/acme"
 SETTINGS = {
