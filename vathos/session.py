@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests_oauthlib import OAuth2Session
 
+from vathos.dropin.fast_adapter import mount
 from vathos.dropin.fast_session import FastSession, copied
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
 from vathos.errors import ConfigurationError
@@ -163,6 +164,7 @@ class VathosSession(FastSession, SourcedSession):
         self.timeout = self._settings.timeout if timeout is None else timeout
         client = self._settings.client_id
         super().__init__(client, scope=scope, token_updater=token_updater, **oauth)
+        mount(self)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
         renew_after_fork(self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,11 +19,20 @@ from requests.models import PreparedRequest
 from requests.sessions import Session
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
+from urllib3 import HTTPResponse
 
+from vathos.dropin.fast_adapter import sets_no_cookies
 from vathos.dropin.proxies import environment_proxies
 from vathos.dropin.unpatched import Originals
 
 __all__ = ["FastSession", "copied"]
+
+# Not typed where they are defined.
+_merge_cookies: Any = requests.cookies.merge_cookies
+_merge_hooks: Any = requests.sessions.merge_hooks
+_merge_setting: Any = requests.sessions.merge_setting
+_sessions: Any = requests.sessions
+_Response: Any = requests.Response
 
 # What is not called here, or once only for all requests with the same URL.
 _preparing = Originals(
@@ -35,11 +45,13 @@ _preparing = Originals(
 )
 _prepare_request = Originals(lambda: (Session.prepare_request,))
 _merge_settings = Originals(lambda: (Session.merge_environment_settings,))
+_send = Originals(lambda: (Session.send,))
+_redirect = Originals(lambda: (Session.resolve_redirects,))
+_sending = Originals(lambda: (Session.get_redirect_target, _sessions.extract_cookies_to_jar))
+_reading = Originals(lambda: (getattr(_Response.content, "fget", None), _Response.iter_content))
 
-# Not typed where they are defined.
-_merge_cookies: Any = requests.cookies.merge_cookies
-_merge_hooks: Any = requests.sessions.merge_hooks
-_merge_setting: Any = requests.sessions.merge_setting
+# All that `requests.Session.request` passes to `send`.
+_ALL = frozenset({"allow_redirects", "cert", "proxies", "stream", "timeout", "verify"})
 
 _LONGEST_URL = 1024
 
@@ -86,6 +98,35 @@ class FastSession(Session):
             "verify": _merge_setting(verify, self.verify),
             "cert": _merge_setting(cert, self.cert),
         }
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Sends a request as `requests.Session` does, looking for cookies where some are set."""
+        parents = super().send
+        if (
+            (type(request) is not PreparedRequest or kwargs.keys() != _ALL)
+            or not kwargs["allow_redirects"]
+            or not (_send.is_one(parents) and _redirect.is_one(self.resolve_redirects))
+            or not _sending.in_place()
+        ):
+            return parents(request, **kwargs)
+        del kwargs["allow_redirects"]
+        hooks, clock = request.hooks, _sessions.preferred_clock
+        adapter: Any = self.get_adapter(url=request.url)  # type: ignore[arg-type]  # it has one
+        started = clock()
+        response = adapter.send(request, **kwargs)
+        response.elapsed = timedelta(seconds=clock() - started)
+        response = _sessions.dispatch_hook("response", hooks, response, **kwargs)
+        for each in response.history:
+            _sessions.extract_cookies_to_jar(self.cookies, each.request, each.raw)
+        if not sets_no_cookies(response.raw):
+            _sessions.extract_cookies_to_jar(self.cookies, request, response.raw)
+        if self.get_redirect_target(response):
+            history = [response, *self.resolve_redirects(response, request, **kwargs)]
+            response = history.pop()
+            response.history = history or response.history
+        if not kwargs["stream"]:
+            _read(response)
+        return response  # type: ignore[no-any-return]  # as above
 
     def _prepared(self, request: requests.Request) -> PreparedRequest | None:
         """Prepares a plain request; `None` if `requests` must do it."""
@@ -141,17 +182,35 @@ class FastSession(Session):
         return headers
 
 
+class WireHeaders(CaseInsensitiveDict[Any]):
+    """The headers of a request that is sent; urllib3 copies them once more, field by field."""
+
+    def copy(self) -> WireHeaders:
+        """Copies all fields at once."""
+        copy = WireHeaders.__new__(WireHeaders)
+        copy._store = self._store.copy()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return copy
+
+
 def copied(request: PreparedRequest) -> PreparedRequest:
     """Copies a prepared request, which others may send at the same time; the body is the same."""
     copy = PreparedRequest.__new__(type(request))
     copy.__dict__.update(request.__dict__)
-    if type(request.headers) is CaseInsensitiveDict:
-        # Its own copy() writes every field anew.
-        copy.headers = CaseInsensitiveDict.__new__(CaseInsensitiveDict)
-        copy.headers._store = request.headers._store.copy()  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    if type(request.headers) in {CaseInsensitiveDict, WireHeaders}:
+        copy.headers = WireHeaders.copy(request.headers)  # type: ignore[arg-type]  # it takes both
     elif request.headers is not None:
         copy.headers = request.headers.copy()
     return copy
+
+
+def _read(response: Any) -> None:
+    """Reads the body, as `Response.content` does, but in one piece."""
+    is_unread = response._content is False and not response._content_consumed  # noqa: SLF001 - as content
+    if not is_unread or type(response.raw) is not HTTPResponse or not _reading.in_place():
+        _ = response.content
+        return
+    response._content = b"".join(response.iter_content(None))  # noqa: SLF001 - as above
+    response._content_consumed = True  # noqa: SLF001 - as above
 
 
 def _is_plain(name: Any, value: Any) -> bool:
