@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from requests.models import PreparedRequest
 
 from vathos.errors import ConfigurationError
-from vathos.oauth.urls import Origin, is_absolute, join, origin_of, other_realm_path, realm_hint
+from vathos.oauth.urls import (
+    Origin,
+    is_absolute,
+    is_local_http,
+    join,
+    origin_of,
+    other_realm_path,
+    realm_hint,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +124,22 @@ def test_loopback_is_judged_by_value(host: str, *, loopback: bool) -> None:
 def test_secure_is_tls_or_loopback(url: str, *, secure: bool) -> None:
     """A secret may travel over TLS, or without leaving this machine."""
     assert origin_of(url).is_secure is secure
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8080/x", True),
+        ("HTTP://localhost", True),
+        ("https://127.0.0.1", False),
+        ("http://a.example", False),
+        ("http://:1", False),
+        ("http://[::1", False),
+    ],
+)
+def test_plain_http_to_this_machine(url: str, *, local: bool) -> None:
+    """What cannot be read is not this machine; `requests` says what is wrong with it."""
+    assert is_local_http(url) is local
 
 
 @pytest.mark.parametrize(

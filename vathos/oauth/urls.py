@@ -138,7 +138,12 @@ def _refuse_climbing(path: str, base: str) -> None:
 
 def is_local_http(url: str) -> bool:
     """Tells whether a URL is plain http to this machine: past every proxy, or it is not safe."""
-    return url[:5].lower() == "http:" and origin_of(url).is_loopback
+    if url[:5].lower() != "http:":
+        return False
+    try:
+        return origin_of(url).is_loopback
+    except ValueError:  # whoever sends it says what is wrong with it
+        return False
 
 
 def is_below(url: str, base_url: str) -> bool:
