@@ -448,7 +448,6 @@ URL_FAULTS = [
     ("https://:pw@a.example/", "user name or password"),
     ("https://@a.example/", "user name or password"),
     ("https://a.example\\@b.example/", "user name or password"),
-    ("https://a.example/?x=1", "query"),
     ("https://a.example/#top", "fragment"),
     ("http://a.example/", "plain http to a.example"),
     ("HTTP://10.0.0.1/", "plain http to 10.0.0.1"),
@@ -482,6 +481,14 @@ def test_url_that_can_be_used_is_taken_as_it_is(url: str) -> None:
     """TLS everywhere and http on loopback are fine, and the URL is not rewritten."""
     settings = settled({"token_url": url, "base_url": url})
     assert (settings.token_url, settings.base_url) == (url, url)
+
+
+def test_only_a_token_url_may_have_a_query() -> None:
+    """A token URL keeps its query (RFC 6749 §3.2); paths are put below the others."""
+    url = "https://a.example/token?tenant=7"
+    assert settled({"token_url": url, "base_url": "https://a.example"}).token_url == url
+    for name in ("base_url", "issuer"):
+        assert "must not have a query" in refusal({name: url})
 
 
 @pytest.mark.parametrize("url", ["https://a.example/v1?", "https://a.example/v1#"])

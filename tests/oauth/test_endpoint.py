@@ -96,6 +96,19 @@ def test_token_is_read() -> None:
     assert token == Token("at", AT.wall + 300, "a", issued_at=AT.wall, issued_boot=AT.boot)
 
 
+def test_query_of_the_token_url_is_kept() -> None:
+    """What a server wants in the query of its token endpoint gets there (RFC 6749 §3.2)."""
+    lines = []
+
+    def keep(connection: Connection) -> None:
+        lines.append(connection.read_request().line)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n" + b'{"access_token":"at"}')
+
+    with Wire(keep) as wire:
+        TokenEndpoint(wire.url(path="/token?tenant=7&x=%20")).request(SERVICE, PATIENCE)
+    assert lines == ["POST /token?tenant=7&x=%20 HTTP/1.1"]
+
+
 @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
 def test_bearer_token_is_taken_in_any_case(kind: str | None) -> None:
     """The token type is not case sensitive, and a server that leaves it out means Bearer."""

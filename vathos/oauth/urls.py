@@ -30,6 +30,8 @@ __all__ = [
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENT = re.compile(r"[^/?#]*")
 _AUTH = "/auth"
+_MAY_HAVE_QUERY = {"token_url", "token_endpoint", "revocation_endpoint"}
+"""URLs of endpoints, whose query is kept (RFC 6749 §3.2, RFC 7009 §2)."""
 _TOKEN_PATH = "/protocol/openid-connect/token"  # noqa: S105 - a path
 
 
@@ -169,7 +171,9 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         configuration_error(f"{source} must not hold a user name or password (before the @)")
-    if "?" in url or "#" in url:
+    if name in _MAY_HAVE_QUERY and "#" in url:
+        configuration_error(f"{source} must not have a fragment (after #)")
+    if name not in _MAY_HAVE_QUERY and ("?" in url or "#" in url):
         configuration_error(f"{source} must not have a query or a fragment (after ? or #)")
     if not origin.is_secure:  # RFC 6749 §3.2
         from vathos.errors import InsecureURLError  # noqa: PLC0415 - see late_errors
