@@ -16,7 +16,7 @@ from typing import TypedDict, Unpack
 
 from vathos.assembly import build_source, remembered_source
 from vathos.config.settings import resolve
-from vathos.grants import Secret
+from vathos.grants import Secret, hidden
 from vathos.oauth.transport import Transport
 from vathos.stores.base import TokenStore
 from vathos.system.text import did_you_mean
@@ -77,7 +77,9 @@ def get_client_token(
         TokenRequestError: If the token endpoint gave no answer.
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
-    return _token((client_id, client_secret, username, password), options)
+    credentials = (client_id, hidden(client_secret), username, hidden(password))
+    del client_secret, password  # an error tracker that sends local variables would send them
+    return _token(credentials, options)
 
 
 def get_service_account_token(
@@ -100,10 +102,12 @@ def get_service_account_token(
         TokenRequestError: If the token endpoint gave no answer.
         TokenResponseError: If the token endpoint refused; see its subclasses.
     """
-    return _token((client_id, client_secret), options)
+    credentials = (client_id, hidden(client_secret))
+    del client_secret  # an error tracker that sends local variables would send it
+    return _token(credentials, options)
 
 
-def _token(credentials: tuple[str, ...], options: TokenOptions) -> str:
+def _token(credentials: tuple[str | Secret, ...], options: TokenOptions) -> str:
     """Asks the source of these arguments, which is built once: it renews ahead of time."""
     for name in options.keys() - TokenOptions.__annotations__.keys():
         raise TypeError(
@@ -130,5 +134,4 @@ def _token(credentials: tuple[str, ...], options: TokenOptions) -> str:
     # The source holds the store, so that no other one can have its id.
     where = store if isinstance(store, str) else id(store)
     key = frozenset({**options, "scope": scope, "store": where}.items())
-    secrets = tuple(Secret(value) for value in credentials)  # a key that shows none of them
-    return remembered_source((secrets, key), build).token().access_token
+    return remembered_source((credentials, key), build).token().access_token

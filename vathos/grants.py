@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from vathos.system.late_errors import configuration_error, is_one_of
 
@@ -18,9 +18,12 @@ __all__ = [
     "RefreshGrant",
     "Secret",
     "SecretFields",
+    "hidden",
     "reveal",
     "scope_text",
 ]
+
+T = TypeVar("T")
 
 
 class Secret:
@@ -58,6 +61,7 @@ class Secret:
             )
         if not isinstance(value, str) or not value:
             what = "an empty string" if value == "" else type(value).__name__
+            del value  # an error tracker that sends local variables would send it
             configuration_error(f"a secret could not be read: the callable for it returned {what}")
         return value
 
@@ -76,8 +80,8 @@ class Secret:
         return hash((Secret, self._value))
 
 
-class SecretFields(dict[str, str]):
-    """Form or header fields, some of them secret; their string form has the names only."""
+class SecretFields(dict[str, Any]):
+    """Fields of a form, a header or an answer, some of them secret; they show their names only."""
 
     def __repr__(self) -> str:
         return f"SecretFields({', '.join(sorted(self))})"
@@ -93,6 +97,18 @@ def reveal(value: Secret | str) -> str:
         The plain string.
     """
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def hidden(value: T) -> T | Secret:
+    """Wraps a secret that is text, so that it is no local variable that an error tracker sends.
+
+    Args:
+        value: The secret as the caller gave it.
+
+    Returns:
+        A `Secret`; what is no text, or empty, as it is.
+    """
+    return Secret(value) if isinstance(value, str) and value else value
 
 
 def _secret(value: Secret | str) -> Secret:
@@ -166,7 +182,7 @@ class _FirstGrant:
         Returns:
             Form fields.
         """
-        return {**_common_fields(self), "grant_type": self.grant_type}
+        return SecretFields({**_common_fields(self), "grant_type": self.grant_type})
 
     @property
     def _secret_fields(self) -> tuple[str, ...]:
@@ -223,8 +239,8 @@ class PasswordGrant(_FirstGrant):
         Returns:
             Form fields.
         """
-        form = {**_FirstGrant.form(self), "username": self.username}
-        return {**form, "password": reveal(self.password)}
+        own = {"username": self.username, "password": reveal(self.password)}
+        return SecretFields(_FirstGrant.form(self) | own)
 
     @property
     def _secret_fields(self) -> tuple[str, ...]:
@@ -282,7 +298,7 @@ class RefreshGrant:
             "refresh_token": reveal(self.refresh_token),
         }
         fields.pop("scope", None)
-        return fields
+        return SecretFields(fields)
 
 
 Grant: TypeAlias = ClientCredentialsGrant | PasswordGrant

@@ -140,13 +140,16 @@ class VathosSession(FastSession, SourcedSession):
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
+        from vathos.grants import SecretFields  # noqa: PLC0415 - so that the class alone is cheap
+
+        given = _without_secrets(locals())  # what an error tracker sends has no string form
+        del client_secret, password
+        oauth = SecretFields({name: value for name, value in oauth.items() if value})
         if source is not None:
-            settings = _settings_beside(source, locals())
-        if unknown := oauth.keys() - _PLAIN - {"token"}:
+            settings = _settings_beside(source, dict(given))
+        if unknown := given["oauth"].keys() - _PLAIN - {"token"}:
             raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
-        oauth = {name: value for name, value in oauth.items() if value}
         self._is_plain = not _PLAIN.isdisjoint(oauth)
-        given = locals()
         if self._is_plain and (settings or any(given[name] for name in _CREDENTIALS)):
             raise _either(_PLAIN & oauth.keys())
         # Only here, so that importing the class alone stays cheap.
@@ -184,8 +187,8 @@ class VathosSession(FastSession, SourcedSession):
             clock=clock,
         )
         self._bearer = build_auth(self._source, self._settings, origins, replay=replay)
-        if token := oauth.get("token"):
-            self.token = token
+        if "token" in oauth:
+            self.token = oauth["token"]
 
     @property
     def base_url(self) -> str:
@@ -392,6 +395,14 @@ def _resolved(given: dict[str, Any], *, plain: bool) -> Settings:
         environ={} if plain else None,
         profile=given["profile"],
     )
+
+
+def _without_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Copies the arguments of a session; secrets, and what `OAuth2Session` takes, do not show."""
+    from vathos.grants import SecretFields, hidden  # noqa: PLC0415 - with the first session
+
+    given = {**arguments, "oauth": SecretFields(arguments["oauth"])}
+    return {**given, **{name: hidden(given[name]) for name in ("client_secret", "password")}}
 
 
 def _settings_beside(source: Source, arguments: dict[str, Any]) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import ssl
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 import requests
 import trustme
 
+import vathos
 from tests.canaries import CANARY, told_by
 from tests.helpers import join_background
-from vathos import VathosSession, get_client_token
+from vathos import VathosSession, get_client_token, get_service_account_token
+from vathos.config.secret_sources import SecretCommand
 from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError, VathosError
 from vathos.events import Event
+from vathos.oauth.failures import chain
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Client, Fault, User
 
@@ -212,15 +216,122 @@ def test_traceback_with_locals_of_our_frames_is_clean(server: AuthorizationServe
     """An error tracker that sends local variables sends no secret from our own frames."""
     server.fail("token", Fault.html(), times=None)
     session = session_of(server)
-    try:
-        session.get("x")
-    except VathosError as error:
-        report = traceback.TracebackException.from_exception(error, capture_locals=True)
-    package = str(Path(session_of.__code__.co_filename).parents[2] / "vathos")
-    ours = [frame for frame in report.stack if frame.filename.startswith(package)]
-    assert len(ours) > 5
-    for frame in ours:
-        assert_clean(repr(frame.locals), server)
+    assert shown_by_our_frames(lambda: session.get("x"), server) > 5
+
+
+def shown_by_our_frames(work: Callable[[], object], server: AuthorizationServer) -> int:
+    """Fails if a secret is in a local variable where an error passed; returns how many frames."""
+    package, count = str(Path(vathos.__file__).parent), 0
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
+        work()
+    for cause in chain(caught.value):
+        stack = traceback.TracebackException.from_exception(cause, capture_locals=True).stack
+        for frame in stack:
+            if frame.filename.startswith(package):
+                assert_clean(f"{frame.filename} {frame.name} {frame.locals!r}", server)
+                count += 1
+    return count
+
+
+ENDS = {
+    "mac": lambda server: server.fail("token", Fault.amend(token_type="mac"), times=None),
+    "echo": lambda server: server.fail("token", BAD_ANSWERS["echo"], times=None),
+    "not ASCII": lambda server: server.fail("token", Fault.amend(access_token="ü"), times=None),
+}
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_locals_show_no_answer(
+    server: AuthorizationServer, end: Callable[[AuthorizationServer], object]
+) -> None:
+    """An answer that is refused is in no local variable where the error passes."""
+    end(server)
+    session = session_of(server)
+    assert shown_by_our_frames(lambda: session.get("x"), server) > 5
+
+
+READERS: dict[str, object] = {
+    "no text": CANARY.client_secret.encode,
+    "no Unicode": CANARY.client_secret + "\ud800",
+    "raises": lambda: {CANARY.client_secret: 1}["x"],
+}
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("secret", READERS.values(), ids=READERS.keys())
+def test_locals_show_no_secret_that_cannot_be_used(
+    server: AuthorizationServer, secret: object
+) -> None:
+    """A secret that is read but is no text, or cannot be sent, is in no local variable."""
+    session = session_of(server, client_secret=secret)
+    assert shown_by_our_frames(lambda: session.get("x"), server) > 3
+
+
+@pytest.mark.fault(51)
+def test_locals_show_no_output_of_a_command(server: AuthorizationServer) -> None:
+    """A command that prints the secret and fails shows it nowhere."""
+    code = f"print({CANARY.client_secret!r}); raise SystemExit(1)"
+    command = SecretCommand("here", (sys.executable, "-c", code))
+    session = session_of(server, client_secret=command)
+    assert shown_by_our_frames(lambda: session.get("x"), server) > 3
+
+
+BUILDS: dict[str, dict[str, object]] = {
+    "store": {"store": "nonsense:"},
+    "base URL": {"base_url": "nonsense"},
+    "token URL": {"token_url": "http://other.invalid/token"},
+    "client": {"client": object()},
+    "parameter": {"unknown": 1},
+    "profile": {"profile": "nobody"},
+    "authentication": {"client_authentication": "nonsense"},
+    "token": {"token": {"access_token": CANARY.access_token + "ü"}},
+    "empty": {"username": ""},
+}
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("changes", BUILDS.values(), ids=BUILDS.keys())
+def test_locals_of_the_constructor_show_no_secret(
+    server: AuthorizationServer, changes: dict[str, object]
+) -> None:
+    """A session that cannot be built shows neither secret nor password."""
+    assert shown_by_our_frames(lambda: session_of(server, **changes), server) > 0
+
+
+@pytest.mark.fault(51)
+def test_locals_of_the_functions_show_no_secret(server: AuthorizationServer) -> None:
+    """The frames of the two functions show what they were given no more."""
+
+    def person() -> object:
+        given = ("robot", CANARY.client_secret, "ada", CANARY.password)
+        return get_client_token(*given, token_url="nonsense")
+
+    def service() -> object:
+        return get_service_account_token("robot", CANARY.client_secret, token_url="nonsense")
+
+    assert shown_by_our_frames(person, server) > 1
+    assert shown_by_our_frames(service, server) > 1
+
+
+@pytest.mark.fault(51)
+def test_locals_of_a_revocation_show_no_token(server: AuthorizationServer) -> None:
+    """A server that revokes nothing leaves the token in no local variable where the error is."""
+    session = session_of(server)
+    session.get("x")
+    server.fail("revocation", Fault.status(503), times=None)
+    assert shown_by_our_frames(session.revoke, server) > 2
+
+
+@pytest.mark.fault(51)
+def test_locals_of_a_host_without_scrypt_show_no_secret(
+    server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where names of entries cannot be computed, what they are computed of is not shown."""
+    monkeypatch.delattr("hashlib.scrypt")
+    session = session_of(server)
+    identity = session._source.state().identity  # type: ignore[union-attr]
+    assert shown_by_our_frames(lambda: identity.shared, server) > 1
 
 
 def test_functions_tell_no_secret(server: AuthorizationServer, logged: Callable[[], str]) -> None:

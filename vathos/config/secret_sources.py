@@ -52,9 +52,15 @@ class SecretCommand:
 
     def __call__(self) -> str:
         """Runs the command and returns what it printed, without one line end at its end."""
+        secret, reason = self._run()
+        if reason is not None:  # here, where no local variable holds the output
+            configuration_error(f"the command {self.command[0]} ({self.place}) {reason}")
+        return secret
+
+    def _run(self) -> tuple[str, str | None]:
+        """Returns what the command printed, or nothing and the reason."""
         import subprocess  # noqa: PLC0415 - only for a command
 
-        secret, reason = "", None
         try:
             # Standard error stays the terminal: there such programs ask and report errors.
             done = subprocess.run(  # noqa: S603 - the user's own command, as a list
@@ -64,20 +70,16 @@ class SecretCommand:
                 timeout=_LONGEST_COMMAND,
                 check=False,
             )
-            secret = without_line_end(done.stdout.decode())
             if done.returncode:
-                reason = f"ended with status {done.returncode}"
-            elif not secret:
-                reason = "printed nothing"
+                return "", f"ended with status {done.returncode}"
+            secret = without_line_end(done.stdout.decode())
         except subprocess.TimeoutExpired:
-            reason = f"took longer than {_LONGEST_COMMAND:g} s"
+            return "", f"took longer than {_LONGEST_COMMAND:g} s"
         except UnicodeDecodeError:
-            reason = "printed something that is not UTF-8 text"
+            return "", "printed something that is not UTF-8 text"
         except OSError as error:
-            reason = f"could not be run: {error.strerror}"
-        if reason is not None:  # here: the error above would hold the output
-            configuration_error(f"the command {self.command[0]} ({self.place}) {reason}")
-        return secret
+            return "", f"could not be run: {error.strerror}"
+        return secret, None if secret else "printed nothing"
 
 
 @dataclass(frozen=True, slots=True)

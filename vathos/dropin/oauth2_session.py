@@ -57,8 +57,8 @@ class SourcedSession(OAuth2Session):
     """An `OAuth2Session` whose token comes from a token source; without one it is the parent."""
 
     _link: SessionLink
-    _source: CachedSource | None
-    _is_plain: bool
+    _source: CachedSource | None = None
+    _is_plain: bool = False
     clock: Callable[[], Instant]
 
     __attrs__ = [  # noqa: RUF012 - the parent's name for what pickle keeps, in this order
@@ -111,10 +111,15 @@ class SourcedSession(OAuth2Session):
         elif not value:
             self._source.forget()
         else:
+            from vathos.grants import SecretFields  # noqa: PLC0415 - loaded with the first session
+
+            value, reason = SecretFields(value), None
             try:
                 self._source.adopt(Token.from_dict(value, self.clock()))
             except MalformedTokenError as error:
-                raise ConfigurationError(f"token cannot be used: {error}") from None
+                reason = str(error)
+            if reason is not None:  # outside of the block: the error above holds the token
+                raise ConfigurationError(f"token cannot be used: {reason}")
 
     @property
     def access_token(self) -> str | None:

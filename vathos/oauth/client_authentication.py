@@ -147,9 +147,10 @@ class ClientSecret:
 
     def prove(self, occasion: Occasion) -> Proof:
         """Puts client id and secret into the form or the header, never into both."""
-        client_id, secret = occasion.client_id, self.secret.reveal()
-        if not (is_unicode(client_id) and is_unicode(secret)):
+        client_id = occasion.client_id
+        if not (is_unicode(client_id) and is_unicode(self.secret.reveal())):
             configuration_error("a credential cannot be written as UTF-8")
+        secret = self.secret.reveal()  # only now, as an error tracker sends local variables
         if self.method == "client_secret_post":
             form = SecretFields({"client_id": client_id, "client_secret": secret})
             return Proof(form, SecretFields())

@@ -83,14 +83,14 @@ class TokenEndpoint:
         client_authentication: str = "client_secret_post",
         clock: Callable[[], Instant] = now,
     ) -> None:
+        self.url = url
+        self.client_authentication = client_authentication
         if client_authentication not in SECRET_METHODS:
             raise ConfigurationError(
                 f"client_authentication is {client_authentication!r}; it must be "
                 "'client_secret_post' or 'client_secret_basic'"
             )
-        self.url = url
         self.transport = transport or Transport()
-        self.client_authentication = client_authentication
         self.clock = clock
 
     def request(self, grant: Grant | RefreshGrant, timeout: float) -> Token:
@@ -232,7 +232,7 @@ def _decoded(answer: Answer) -> tuple[dict[str, Any] | None, str]:
         return None, f"it is {_one_line(kind)}, not JSON (a maintenance, login or proxy page?)"
     if not isinstance(payload, dict):
         return None, f"it is a JSON {type(payload).__name__}, not an object"
-    return payload, ""
+    return SecretFields(payload), ""
 
 
 def _remedy(

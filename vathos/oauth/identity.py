@@ -91,10 +91,8 @@ def _stretch(identity: Identity) -> SharedKeys:
     # everywhere, so it comes from the public parts.
     public, secrets = identity._public, identity._secrets  # noqa: SLF001 - computed on its behalf
     salt = hashlib.blake2b(_framed(public), digest_size=16, person=b"vathos salt").digest()
-    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
-    try:
-        master = hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
-    except (AttributeError, ValueError):
+    master = _master(public, secrets, salt)
+    if master is None:  # here, where no local variable holds a secret
         configuration_error(
             "this Python has no scrypt, perhaps as OpenSSL is in FIPS mode, so tokens can be kept "
             "in memory only: use VATHOS_TOKEN_STORE=memory:"
@@ -102,6 +100,14 @@ def _stretch(identity: Identity) -> SharedKeys:
     name = hashlib.blake2b(master, digest_size=16, person=b"vathos name").hexdigest()
     sealing = hashlib.blake2b(master, digest_size=32, person=b"vathos sealing").digest()
     return SharedKeys(f"{identity.name}-{name}", sealing)
+
+
+def _master(public: tuple[str, ...], secrets: tuple[Secret, ...], salt: bytes) -> bytes | None:
+    parts = _framed([*public, *(secret.reveal() for secret in secrets)])
+    try:
+        return hashlib.scrypt(parts, salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    except (AttributeError, ValueError):
+        return None
 
 
 class Credentials:

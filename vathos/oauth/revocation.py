@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, TokenResponseError
-from vathos.grants import Grant
+from vathos.grants import Grant, SecretFields
 from vathos.oauth.client_authentication import secrets_sent
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.exchange import Answer, post
@@ -30,14 +30,13 @@ def revoke(
     url = revocation_url(metadata.token_url, url or metadata.revocation_url)
     if token is None:
         return
-    kinds = {"refresh_token": token.refresh_token, "access_token": token.access_token}
-    for kind, value in kinds.items():
-        if value is None:
+    for kind in ("refresh_token", "access_token"):
+        fields = SecretFields(token=getattr(token, kind), token_type_hint=kind)
+        if fields["token"] is None:
             continue
-        fields = {"token": value, "token_type_hint": kind}
         form, headers = endpoint.authenticated(grant, fields, timeout)
         answer = post(url, form, headers=headers, transport=endpoint.transport, timeout=timeout)
-        error = _error_of(answer, {*secrets_sent(grant), value})
+        error = _error_of(answer, {*secrets_sent(grant), fields["token"]})
         # §2.2.1: some servers revoke refresh tokens only.
         if answer.status != HTTPStatus.OK and error != "unsupported_token_type":
             said = f"HTTP {answer.status} {error}".rstrip()
