@@ -11,6 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +133,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
+_LEFT_OUT = ("slow", "integrations")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects tests marked `slow` where no `-m` expression speaks of them."""
-    if "slow" in (config.option.markexpr or ""):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    """Deselects tests marked `slow` or `integrations` where no `-m` expression names the mark."""
+    unnamed = [mark for mark in _LEFT_OUT if mark not in (config.option.markexpr or "")]
+    is_left_out = [any(map(item.get_closest_marker, unnamed)) for item in items]
+    if any(is_left_out):
+        config.hook.pytest_deselected(items=list(compress(items, is_left_out)))
+        items[:] = compress(items, map(not_, is_left_out))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from vathos.config.settings import Settings
-from vathos.errors import TokenRequestError, TokenResponseError, VathosError
+from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError, VathosError
 from vathos.events import Events, ServedStale, Stats
 from vathos.grants import Grant, Secret
 from vathos.oauth.endpoint import TokenEndpoint
@@ -163,11 +163,11 @@ class CachedSource:
             TokenResponseError: If the token endpoint gave no token.
             RenewalTimeout: If it took longer than the time allowed.
         """
-        if rejected is None and (token := self._at_once()):
+        if rejected is None and (token := self.at_once()):
             return token
         return self._wait_for_token(rejected, timeout)
 
-    async def atoken(self, rejected: Token | None = None) -> Token:
+    async def atoken(self, rejected: Token | None = None, *, timeout: float | None = None) -> Token:
         """Gives a token that works, as `token` does, without blocking the event loop.
 
         A fresh or stale token comes back at once. Else one thread waits for the renewal on behalf
@@ -176,6 +176,7 @@ class CachedSource:
 
         Args:
             rejected: A token that the API refused; the answer is another one.
+            timeout: Keyword only. Seconds this coroutine waits at most; the source's own at most.
 
         Returns:
             The token.
@@ -186,7 +187,7 @@ class CachedSource:
             TokenResponseError: If the token endpoint gave no token.
             RenewalTimeout: If it took longer than the time allowed.
         """
-        if rejected is None and (token := self._at_once()):
+        if rejected is None and (token := self.at_once()):
             return token
         if self._renewer.is_at_work():  # of which this call is a part, so it cannot wait for it
             return self.token(rejected)
@@ -196,8 +197,32 @@ class CachedSource:
             return self._wait_for_token(rejected, None, here=True)
 
         key = (id(self), rejected and Secret(rejected.access_token))
-        result: Token = await shared_work.run(key, work)
+        try:
+            result: Token = await shared_work.run(key, work, timeout)
+        except RenewalTimeout:
+            raise
+        except TimeoutError:
+            raise self._renewer.takes_longer_than(timeout or 0.0) from None
         return result
+
+    def at_once(self) -> Token | None:
+        """Gives the token at hand, if it may be used without waiting for anything.
+
+        A stale one is then renewed in the background.
+
+        Returns:
+            The token, or `None` if a caller has to wait for one.
+        """
+        token = self._cache.at_hand
+        if token is None:
+            return None
+        match self.policy.state(token, self.endpoint.clock(), token.renewal_seconds):
+            case Freshness.FRESH:
+                return token
+            case Freshness.STALE:
+                self._renew_in_background(token)
+                return token
+        return None
 
     def warm(self) -> float:
         """Renews the token if that is due; for the thread that keeps it warm.
@@ -247,18 +272,6 @@ class CachedSource:
         """Ends the thread that keeps the token warm, until the next token is waited for."""
         self._closed += 1
         self._warmth.stop()
-
-    def _at_once(self) -> Token | None:
-        """Gives the token at hand if it is fresh or stale, without waiting for anything."""
-        token = self._cache.at_hand
-        if token is None:
-            return None
-        match self.policy.state(token, self.endpoint.clock(), token.renewal_seconds):
-            case Freshness.EXPIRED:
-                return None
-            case Freshness.STALE:
-                self._renew_in_background(token)
-        return token
 
     def _renew_in_background(self, token: Token) -> None:
         """Has a token that still works renewed, unless that is under way or has just failed."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.conftest import FakeClock
 from tests.helpers import (
     PATIENCE,
-    join_background,
     service_source,
     together,
     vathos_threads,
@@ -135,7 +134,8 @@ class CoroutineContract:
             vathos_server.fail("token", Fault.status(503), times=None)
             clock.advance(lifetime * 0.9)
             await all_get_one()
-            join_background()
+            while vathos_threads():
+                await lane.sleep(0.005)
             await all_get_one()
 
         lane.run(main)

@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"bearer"},
     {"auth", "dropin"},
     {"assembly"},
-    {"session", "authentication", "source"},
+    {"session", "authentication", "source", "integrations"},
     {"__init__"},
     {"cli"},
     {"commands", "__main__"},

@@ -78,6 +78,15 @@ class Renewer:
                 return obtained.token
             # That renewal had begun before the API refused what it was to bring: once more.
 
+    def takes_longer_than(self, seconds: float) -> RenewalTimeout:
+        """Returns the error of who has waited so long."""
+        return RenewalTimeout(
+            f"the token renewal at {self.endpoint.url} took longer than the {seconds:.1f} s that "
+            "this call may wait; it goes on",
+            endpoint=self.endpoint.url,
+            sent=True,
+        )
+
     def is_at_work(self) -> bool:
         """Tells whether this is called from inside a renewal of this token."""
         return _renewals.is_at_work(self._key)
@@ -117,12 +126,7 @@ class Renewer:
         except RenewalTimeout:
             raise
         except TimeoutError:
-            raise RenewalTimeout(
-                f"the token renewal at {self.endpoint.url} took longer than the {timeout:.1f} s "
-                "that this call may wait; it goes on",
-                endpoint=self.endpoint.url,
-                sent=True,
-            ) from None
+            raise self.takes_longer_than(timeout) from None
         except ReentryError:
             raise TokenRequestError(
                 "a token was asked for from inside its own renewal (by a log handler, a store or a "

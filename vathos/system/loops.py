@@ -7,6 +7,7 @@ threads, loops that come and go, and forked children use the same object.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -34,14 +35,15 @@ class SharedWork(Generic[T]):
     def _after_fork(self) -> None:
         self._futures: dict[Hashable, Future[T]] = {}  # what is under way
 
-    async def run(self, key: Hashable, work: Callable[[], T]) -> T:
+    async def run(self, key: Hashable, work: Callable[[], T], timeout: float | None = None) -> T:
         """Has the work done on a thread, or waits for the one that does it already.
 
-        Raises what the work raised, as a copy for each who waits.
+        Raises `TimeoutError` if it took longer than `timeout` seconds, or what the work raised, as
+        a copy for each who waits.
         """
         while True:
             future = self._under_way(key, work)
-            await _finished(future)
+            await _finished(future, timeout)
             error = future.exception()
             if error is None:
                 return future.result()
@@ -76,31 +78,47 @@ class SharedWork(Generic[T]):
         settle(mine, **outcome)
 
 
-async def _finished(future: Future[Any]) -> None:
+async def _finished(future: Future[Any], timeout: float | None) -> None:
     """Waits for a future in the way of the loop that runs: asyncio's, or that of trio.
 
     Not by `asyncio.wrap_future`, which cancels the work with the coroutine that waits for it.
     """
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        event, token = trio.Event(), trio.lowlevel.current_trio_token()
+        await _finished_in_trio(trio, future, timeout)
+    else:
+        await _finished_in_asyncio(future, timeout)
+    if not future.done():
+        raise TimeoutError
 
-        def wake(_: Future[Any]) -> None:
-            with suppress(trio.RunFinishedError):
-                token.run_sync_soon(event.set)
 
-        future.add_done_callback(wake)
-        await event.wait()
-        return
+async def _finished_in_asyncio(future: Future[Any], timeout: float | None) -> None:
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
-    def wake_in_asyncio(_: Future[Any]) -> None:
+    def wake(_: Future[Any]) -> None:
         with suppress(RuntimeError):  # that loop is closed
             loop.call_soon_threadsafe(_wake, waiter)
 
-    future.add_done_callback(wake_in_asyncio)
-    await waiter
+    future.add_done_callback(wake)
+    timer = None if timeout is None else loop.call_later(timeout, _wake, waiter)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+async def _finished_in_trio(trio: Any, future: Future[Any], timeout: float | None) -> None:
+    event, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def wake(_: Future[Any]) -> None:
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(event.set)
+
+    future.add_done_callback(wake)
+    with trio.move_on_after(math.inf if timeout is None else timeout):
+        await event.wait()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
