@@ -36,7 +36,9 @@ def build_endpoint(
     """
     kind = TokenEndpoint if settings.issuer is None else DiscoveredEndpoint
     if client_authentication is None:
-        client_authentication = settings.client_authentication or "client_secret_post"
+        client_authentication = settings.client_authentication
+    if client_authentication in {None, "private_key_jwt"}:  # a secret, if any, is sent as usual
+        client_authentication = "client_secret_post"
     return kind(
         settings.authority,
         transport=transport or Transport(verify=settings.ca_bundle or True),

@@ -38,7 +38,10 @@ _BESIDE_SOURCE = frozenset(
     {"self", "__class__", "source", "clock", "base_url", "origins", "timeout", "replay"}
 )
 
-_CREDENTIALS = ("client_secret", "username", "password", "assertion_file", "assertion")
+_CREDENTIALS = (
+    *("client_secret", "username", "password", "assertion_file", "assertion"),
+    *("client_key_file", "client_key_signer"),
+)
 
 
 class VathosSession(FastSession, SourcedSession):
@@ -84,6 +87,14 @@ class VathosSession(FastSession, SourcedSession):
             is opened anew for each token request. The client id may then be left out.
         assertion: A client assertion, a function that returns one, a list with the words of a
             command that prints one, or `"github-actions"`; asked anew for each token request.
+        client_key_file: PEM file with the client's private key, which signs an assertion for each
+            token request (`private_key_jwt`, RFC 7523 §2.2); or a folder of such files, of which
+            the newest is used, and an older one if the server does not know that. Needs the extra
+            `jwt`.
+        client_key_id: Name of that key at the server (`kid`); by default its thumbprint (RFC 7638).
+        client_key_signer: A function from bytes to their signature in place of a file, for a key in
+            a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
+            attribute `algorithm` names what it makes (RFC 7518 §3.1).
         token_parameters: Extra fields of the token request, sent at each renewal too.
         token_updater: Called with the token dictionary after each renewal by this session.
         on_event: Called with each event of `vathos.events`, in the thread that caused it. If it
@@ -128,6 +139,9 @@ class VathosSession(FastSession, SourcedSession):
         client_authentication: str | None = None,
         assertion_file: str | os.PathLike[str] | None = None,
         assertion: str | Sequence[str] | Callable[[], str] | None = None,
+        client_key_file: str | os.PathLike[str] | None = None,
+        client_key_id: str | None = None,
+        client_key_signer: Callable[[bytes], bytes] | None = None,
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
         on_event: Callable[[Event], object] | None = None,

@@ -42,6 +42,9 @@ def source(
     client_authentication: str | None = None,
     assertion_file: str | os.PathLike[str] | None = None,
     assertion: str | Sequence[str] | Callable[[], str] | None = None,
+    client_key_file: str | os.PathLike[str] | None = None,
+    client_key_id: str | None = None,
+    client_key_signer: Callable[[bytes], bytes] | None = None,
     token_parameters: Mapping[str, str] | None = None,
     on_event: Callable[[Event], object] | None = None,
     keep_warm: bool = False,
@@ -77,6 +80,14 @@ def source(
             is opened anew for each token request. The client id may then be left out.
         assertion: A client assertion, a function that returns one, a list with the words of a
             command that prints one, or `"github-actions"`; asked anew for each token request.
+        client_key_file: PEM file with the client's private key, which signs an assertion for each
+            token request (`private_key_jwt`, RFC 7523 §2.2); or a folder of such files, of which
+            the newest is used, and an older one if the server does not know that. Needs the extra
+            `jwt`.
+        client_key_id: Name of that key at the server (`kid`); by default its thumbprint (RFC 7638).
+        client_key_signer: A function from bytes to their signature in place of a file, for a key in
+            a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
+            attribute `algorithm` names what it makes (RFC 7518 §3.1).
         token_parameters: Extra fields of the token request, sent at each renewal too.
         on_event: Called with each event of `vathos.events`, in the thread that caused it.
         keep_warm: Whether the token is renewed while nobody asks for it too, from the first time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def text_of(settings: Settings) -> str:
 
 def argument(assertion: object, assertion_file: object) -> Any:
     """Returns the setting that the arguments of a session make."""
-    given = {"assertion": assertion, "assertion_file": assertion_file, "client_secret": None}
+    given = defaultdict[str, Any](lambda: None)
+    given |= {"assertion": assertion, "assertion_file": assertion_file}
     return proof_arguments(given)["client_assertion"]
 
 

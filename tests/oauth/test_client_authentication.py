@@ -18,7 +18,7 @@ from vathos.oauth.client_authentication import (
 )
 from vathos.oauth.identity import identity_of
 from vathos.oauth.transport import Transport
-from vathos.tokens import now
+from vathos.tokens import Instant, now
 
 URL = "https://as.example/realms/x/protocol/openid-connect/token"
 OCCASION = Occasion("picking:robot", URL, None, Transport(), now, math.inf)
@@ -44,8 +44,9 @@ class Told:
         """Sends what was told."""
         return Proof(SecretFields(told="me"), SecretFields())
 
-    def instead(self, refusal: TokenResponseError) -> None:
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:
         """Knows no other way."""
+        return False
 
 
 def test_secret_is_sent_in_the_form() -> None:

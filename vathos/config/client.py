@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.grants import Secret
@@ -13,7 +13,11 @@ from vathos.oauth.github import GITHUB_ACTIONS, GitHubActions
 from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["assertion_of", "proof_arguments"]
+if TYPE_CHECKING:
+    from vathos.config.settings import Settings
+    from vathos.oauth.client_authentication import ClientAuthentication
+
+__all__ = ["assertion_of", "client_of_settings", "proof_arguments"]
 
 
 def proof_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +25,30 @@ def proof_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "client_secret": given["client_secret"],
         "client_assertion": _assertion_argument(given["assertion"], given["assertion_file"]),
+        "client_key_file": _path(given["client_key_file"]),
+        "client_key_id": given["client_key_id"],
+        "client_key_signer": given["client_key_signer"],
+        "client_authentication": given["client_authentication"],
     }
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.path.abspath(expanded(os.fspath(path)))
+
+
+def client_of_settings(settings: Settings) -> ClientAuthentication:
+    """Makes what proves who the client is of settings that have it, but for a secret."""
+    if settings.client_assertion is not None:
+        return assertion_of(settings.client_assertion, settings.sources["client_assertion"])
+    from vathos.oauth.private_key import PrivateKeyJwt  # noqa: PLC0415 - seldom
+
+    path, name = settings.client_key_file, settings.client_key_id
+    if path is not None and name is not None and os.path.isdir(path):
+        configuration_error(
+            f"client_key_id names one key, and client_key_file is a folder of keys, {path}; leave "
+            "one of them out"
+        )
+    return PrivateKeyJwt(path, name, settings.client_key_signer)
 
 
 def _assertion_argument(
@@ -34,7 +61,7 @@ def _assertion_argument(
     if path is not None:
         if assertion is not None:
             configuration_error("both assertion and assertion_file are given; remove one of them")
-        return SecretFile("assertion_file", str(expanded(os.fspath(path))))
+        return SecretFile("assertion_file", str(_path(path)))
     if assertion is None or isinstance(assertion, str) or callable(assertion):
         return assertion
     words = tuple(assertion)

@@ -139,7 +139,7 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
     if not isinstance(value, str) or not value:
         what = "text that is not empty" if isinstance(value, str) else "text"
         configuration_error(f"{entry.place}: {key} must be {what}")
-    if key.endswith("_file"):
+    if kind != "path" and key.endswith("_file"):
         return _secret_file(place, str(profile.path.parent / expanded(value)))
     if kind == "path":
         return str(profile.path.parent / expanded(value))

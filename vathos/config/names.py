@@ -25,6 +25,8 @@ KEYS = {
     "client_id": Key("text", "client identifier"),
     "client_secret": Key("secret", "client secret"),
     "client_assertion": Key("secret", "client assertion, in place of a secret"),
+    "client_key_file": Key("path", "private key of the client, or folder of keys"),
+    "client_key_id": Key("text", "name of that key at the server (kid)"),
     "username": Key("text", "user name of a person; a service account has none"),
     "password": Key("secret", "the person's password"),
     "issuer": Key("url", "URL of the realm; its discovery document names the token endpoint"),
@@ -32,7 +34,9 @@ KEYS = {
     "base_url": Key("url", "base URL of the API"),
     "scope": Key("scope", "scope to ask for"),
     "audience": Key("text", "audience to ask for"),
-    "client_authentication": Key("text", "client_secret_post or client_secret_basic"),
+    "client_authentication": Key(
+        "text", "client_secret_post, client_secret_basic or private_key_jwt"
+    ),
     "token_store": Key("store", "where tokens are kept: file:, file:/path, keyring:, redis://…"),
     "ca_bundle": Key("path", "file with the CA certificates to trust"),
     "timeout": Key("number", "seconds for each API request that names no timeout"),
@@ -41,7 +45,7 @@ KEYS = {
 
 SECRETS = tuple(name for name, key in KEYS.items() if key.kind == "secret")
 
-PROOFS = ("client_secret", "client_assertion")
+PROOFS = ("client_secret", "client_assertion", "client_key_file", "client_key_signer")
 """Settings of which one proves who the client is (RFC 6749 §2.3); two are a mistake."""
 
 SECRET_PLACES = ("file", "command", "keyring")

@@ -42,6 +42,7 @@ DEFAULT_TOKEN_URL = "https://auth.gke.vathos.net/auth/realms/picking/protocol/op
 DEFAULT_BASE_URL = "https://api.vathos.net/v1"
 
 _CREDENTIALS = ("client_id", *PROOFS, "username", "password")
+_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt")
 _PERSON = frozenset({"username", "password"})
 _ONE_OF = (frozenset({"token_url", "issuer"}), frozenset(PROOFS))
 
@@ -61,6 +62,10 @@ class Settings:
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
         client_assertion: Client assertion (RFC 7521 §4.2) in place of a secret, or `None`.
+        client_key_file: File with the client's private key (RFC 7523 §2.2), or folder of such
+            files, or `None`.
+        client_key_id: Name of that key at the server, or `None` for its thumbprint.
+        client_key_signer: Signs bytes with a key that is in a chip, or `None`.
         username: User name, or `None` for a service account.
         password: Password, or `None`.
         scope: Space separated scope names, empty for the server's default.
@@ -69,7 +74,8 @@ class Settings:
         closed: Credentials that were looked for in the arguments only.
         token_store: URL of the store for tokens, or `None` for the memory of this process.
         issuer: URL of the issuer, or `None`.
-        client_authentication: `client_secret_post`, `client_secret_basic`, or `None` if not chosen.
+        client_authentication: `client_secret_post`, `client_secret_basic`, `private_key_jwt`, or
+            `None` if not chosen.
         ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
         timeout: Seconds for API requests, or `None` if not chosen.
         token_timeout: Seconds to wait for a token; 30 if not chosen.
@@ -83,6 +89,9 @@ class Settings:
     client_id: str | None = None
     client_secret: Secret | None = None
     client_assertion: Secret | None = None
+    client_key_file: str | None = None
+    client_key_id: str | None = None
+    client_key_signer: Callable[[bytes], bytes] | None = None
     username: str | None = None
     password: Secret | None = None
     scope: str = ""
@@ -107,7 +116,9 @@ class Settings:
     def missing(self) -> tuple[str, ...]:
         """Names of the credentials without which there is no grant."""
         needed: dict[str, object] = {}
-        if self.client_assertion is None:
+        if self.client_key_file is not None or self.client_key_signer is not None:
+            needed = {"client_id": self.client_id}
+        elif self.client_assertion is None:
             needed = {"client_id": self.client_id, "client_secret": self.client_secret}
         if self.username is not None or self.password is not None:
             needed |= {"username": self.username, "password": self.password}
@@ -133,11 +144,11 @@ class Settings:
     @property
     def client(self) -> ClientAuthentication | None:
         """What proves who the client is in place of a secret, or `None`."""
-        if self.client_assertion is None:
+        if self.client_secret is not None or not any(map(self.sources.get, PROOFS)):
             return None
-        from vathos.config.client import assertion_of  # noqa: PLC0415 - seldom
+        from vathos.config.client import client_of_settings  # noqa: PLC0415 - seldom
 
-        return assertion_of(self.client_assertion, self.sources["client_assertion"])
+        return client_of_settings(self)
 
     def grant(self) -> Grant:
         """Builds the password grant if there is a user name, else the client credentials grant.
@@ -264,6 +275,10 @@ def _closed_by(given: Mapping[str, Argument]) -> frozenset[str]:
 
 def _check_arguments(given: Mapping[str, Argument], *, flags: bool) -> None:
     for name, value in given.items():
+        if name not in KEYS:
+            if not callable(value):
+                configuration_error(f"{name} must be a function, not {type(value).__name__}")
+            continue
         called = _flag(name) if flags else name
         secret = name in SECRETS and (callable(value) or isinstance(value, Secret))
         number = KEYS[name].kind == "number" and not isinstance(value, str)
@@ -281,10 +296,12 @@ def _flag(name: str) -> str:
 
 
 def _argument(name: str, value: Argument, *, flags: bool) -> Value:
+    if name not in KEYS:  # there is nothing but the argument for it
+        return Value(value, "argument", name)
     if flags:
         return Value(value, _flag(name), _flag(name))
     # A message about a URL names the variable that would do as well.
-    label = {"url": variable(name), "secret": getattr(value, "place", name)}
+    label = {"url": variable(name), "secret": getattr(value, "place", name), "path": name}
     return Value(value, "argument", label.get(KEYS[name].kind, "argument"))
 
 
@@ -293,11 +310,8 @@ def _settings(
 ) -> Settings:
     texts = {name: _text(name, found.get(name)) for name in KEYS}
     authentication = texts["client_authentication"]
-    if authentication not in {None, "client_secret_post", "client_secret_basic"}:
-        label = found["client_authentication"].label
-        configuration_error(
-            f"client_authentication ({label}) must be client_secret_post or client_secret_basic"
-        )
+    signer = found["client_key_signer"].value if "client_key_signer" in found else None
+    _check_method(authentication, found)
     defaults = {"base_url": "default"} | ({} if "issuer" in found else {"token_url": "default"})
     return Settings(
         token_url=texts["token_url"] or ("" if texts["issuer"] else DEFAULT_TOKEN_URL),
@@ -306,6 +320,9 @@ def _settings(
         client_id=texts["client_id"],
         client_secret=_hidden(found.get("client_secret")),
         client_assertion=_hidden(found.get("client_assertion")),
+        client_key_file=texts["client_key_file"],
+        client_key_id=texts["client_key_id"],
+        client_key_signer=signer,
         username=texts["username"],
         password=_hidden(found.get("password")),
         scope=texts["scope"] or "",
@@ -321,6 +338,27 @@ def _settings(
         profile=profile,
         sources=defaults | {name: value.place for name, value in found.items()},
     )
+
+
+def _check_method(method: str | None, found: Layer) -> None:
+    """Refuses a method that there is not, and half of one."""
+    if method not in {None, *_METHODS}:
+        label = found["client_authentication"].label
+        configuration_error(
+            f"client_authentication ({label}) must be client_secret_post or client_secret_basic, "
+            "or private_key_jwt with a key"
+        )
+    has_key = not {"client_key_file", "client_key_signer"}.isdisjoint(found)
+    if method == "private_key_jwt" and not has_key and "client_assertion" not in found:
+        configuration_error(
+            f"client_authentication ({found['client_authentication'].label}) is private_key_jwt, "
+            "and there is no key: set client_key_file (VATHOS_CLIENT_KEY_FILE)"
+        )
+    if "client_key_id" in found and not has_key:
+        configuration_error(
+            f"client_key_id ({found['client_key_id'].label}) names a key, and there is neither "
+            "client_key_file (VATHOS_CLIENT_KEY_FILE) nor client_key_signer"
+        )
 
 
 def checked_origins(origins: str | Iterable[str]) -> tuple[str, ...] | None:

@@ -20,6 +20,7 @@ from vathos.system.late_errors import configuration_error
 
 if TYPE_CHECKING:
     from vathos.errors import TokenResponseError
+    from vathos.system.clock import Instant
 
 __all__ = ["Assertion", "assertion_fields", "claims_of"]
 
@@ -95,9 +96,9 @@ class Assertion:
         """Reads it anew, unless it was read a moment ago for the identity."""
         return Proof(assertion_fields(occasion.client_id, self._once() or self._read()), _NO_HEADER)
 
-    def instead(self, refusal: TokenResponseError) -> None:  # noqa: ARG002 - whoever issues it knows
-        """Returns nothing: another one is for its issuer to make."""
-        return
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
+        """Tells that there is no other way: another one is for its issuer to make."""
+        return False
 
     def _read(self) -> str:
         text = self.source.reveal().strip()

@@ -103,8 +103,8 @@ class ClientAuthentication(Protocol):
         """Makes the proof of one token request."""
         ...
 
-    def instead(self, refusal: TokenResponseError) -> ClientAuthentication | None:
-        """Returns another way to prove it, to be tried at once after a refusal, or `None`."""
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:
+        """Tells, after a refusal, whether there is another way to prove it, to be tried at once."""
         ...
 
 
@@ -158,9 +158,9 @@ class ClientSecret:
         pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
         return Proof(SecretFields(), SecretFields({"Authorization": f"Basic {_base64(pair)}"}))
 
-    def instead(self, refusal: TokenResponseError) -> None:  # noqa: ARG002 - there is one secret
-        """Returns nothing: there is one secret."""
-        return
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
+        """Tells that there is no other way: there is one secret."""
+        return False
 
 
 def client_of(grant: Grant | RefreshGrant, method: str = SECRET_METHODS[0]) -> ClientAuthentication:

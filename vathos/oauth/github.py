@@ -20,6 +20,7 @@ from vathos.system.late_errors import configuration_error
 
 if TYPE_CHECKING:
     from vathos.errors import TokenResponseError
+    from vathos.system.clock import Instant
 
 __all__ = ["GITHUB_ACTIONS", "GitHubActions"]
 
@@ -68,9 +69,9 @@ class GitHubActions:
         """Asks GitHub, within the time that the token request has."""
         return Proof(assertion_fields(occasion.client_id, id_token(occasion)), SecretFields())
 
-    def instead(self, refusal: TokenResponseError) -> None:  # noqa: ARG002 - GitHub gives no other
-        """Returns nothing: GitHub gives a job no other subject."""
-        return
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
+        """Tells that there is no other way: GitHub gives a job no other subject."""
+        return False
 
 
 def id_token(occasion: Occasion) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from vathos.errors import InvalidClientError, RenewalTimeout, TokenRequestError, TokenResponseError
 from vathos.events import CredentialsRefused, Event, Events
 from vathos.grants import Grant, PasswordGrant, RefreshGrant
+from vathos.oauth.client_authentication import client_of
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.identity import Identity
 from vathos.renewal.cache import TokenCache
@@ -118,12 +119,22 @@ class Attempt:
                     self.events.count("token_requests")
                     return self.endpoint.request(grant, self._request_timeout())
             except (TokenRequestError, TokenResponseError) as error:
+                if self._tries_again(grant, error):
+                    continue
                 pause = retry_in(error, grant.grant_type, attempt, self.endpoint.clock().wall)
                 if pause is None or time.monotonic() + pause >= self.order.deadline:
                     raise
                 log.debug("token request failed, again in %.2f s: %s", pause, error)
                 time.sleep(pause)
                 attempt += 1
+
+    def _tries_again(self, grant: Grant | RefreshGrant, error: Exception) -> bool:
+        """Tells whether the client can prove who it is in another way; the server did nothing."""
+        return (
+            isinstance(error, InvalidClientError)
+            and client_of(grant).tries_again(error, self.endpoint.clock())
+            and time.monotonic() < self.order.deadline
+        )
 
     @contextmanager
     def _turn(self, grant: Grant | RefreshGrant) -> Iterator[None]:
