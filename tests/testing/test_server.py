@@ -11,7 +11,7 @@ import pytest
 import requests
 import trustme
 
-from tests.helpers import together
+from tests.helpers import together, wait_for
 from tests.testing.plain import credentials, login, raw, read_all, refresh, send, service
 from vathos.testing import AuthorizationServer
 
@@ -35,7 +35,7 @@ def test_server_is_ready_and_gone() -> None:
     server.close()
     with pytest.raises(requests.ConnectionError):
         service(server)
-    assert own_threads() == []
+    wait_for(lambda: own_threads() == [])
 
 
 def test_close_drops_open_connections(server: AuthorizationServer) -> None:
@@ -45,7 +45,7 @@ def test_close_drops_open_connections(server: AuthorizationServer) -> None:
         kept.sendall(b"GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 401")
         server.close()
-        assert own_threads() == []
+        wait_for(lambda: own_threads() == [])
         for connection in (idle, half, kept):
             # Whoever was not served yet is reset, the others see the end of the stream.
             with contextlib.suppress(ConnectionResetError):
@@ -56,7 +56,7 @@ def test_block_closes_the_server() -> None:
     """The with block closes, also when an exception leaves it."""
     with pytest.raises(KeyError), AuthorizationServer():
         raise KeyError
-    assert own_threads() == []
+    wait_for(lambda: own_threads() == [])
 
 
 def test_given_port_is_used_and_can_be_taken() -> None:
@@ -99,7 +99,7 @@ def test_tls_serves_https(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[s
             kept = session.get(server.discovery_url, verify=str(bundle), timeout=30)
             assert kept.json()["issuer"] == server.issuer
             server.close()
-    assert own_threads() == []
+    wait_for(lambda: own_threads() == [])
     assert capfd.readouterr().err == ""
 
 
