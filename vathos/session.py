@@ -154,9 +154,9 @@ class VathosSession(FastSession, SourcedSession):
         clock: Callable[[], Instant] = now,
         **oauth: Any,
     ) -> None:
+        given = _without_secrets(locals())  # what an error tracker sends has no string form
         from vathos.grants import SecretFields  # noqa: PLC0415 - so that the class alone is cheap
 
-        given = _without_secrets(locals())  # what an error tracker sends has no string form
         del client_secret, password
         oauth = SecretFields({name: value for name, value in oauth.items() if value})
         if source is not None:
