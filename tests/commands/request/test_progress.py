@@ -131,8 +131,9 @@ def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str
     os.close(master)
     assert running.returncode == 0
     assert (b"received" in seen) == (where in {"file", "pipe"})
-    body = {"pipe": out, "terminal": bytes(seen)}.get(where, b"v" * 50_000)
-    assert body == b"v" * 50_000
+    body = {"pipe": out, "terminal": bytes(seen)}.get(where)
+    end = b"\r\n" if where == "terminal" else b""  # a prompt follows
+    assert body in {None, b"v" * 50_000 + end}
 
 
 def pieces(master: int) -> Iterator[bytes]:
