@@ -1,4 +1,4 @@
-"""The present moment, read from two clocks; a file of its own, as tokens and pauses need it."""
+"""The present moment, read from two clocks; a file of its own, as tokens and backoffs need it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from oauthlib.common import CaseInsensitiveDict
 from vathos.testing.certificates import certificate_subject
 from vathos.testing.messages import Request
 from vathos.testing.realm import Exchange, Realm
-from vathos.testing.wire import Delivery, cut_off
+from vathos.testing.wire import WireResponse, cut_off
 
 __all__ = ["Handler", "Listener"]
 
@@ -74,7 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault.dropped == "after":
                 self._drop(reset=fault.reset)
                 return
-            whole = Delivery(
+            whole = WireResponse(
                 response,
                 fault,
                 now=self.realm.now(),

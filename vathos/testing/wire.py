@@ -14,14 +14,14 @@ from http.client import responses
 from vathos.testing.faults import Fault
 from vathos.testing.messages import Response, has_body
 
-__all__ = ["Delivery", "cut_off"]
+__all__ = ["WireResponse", "cut_off"]
 
 _PIECE = 1 << 16
 _DRIPS_PER_SECOND = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WireResponse:
     """A response, its fault, the time for its `Date` header (Unix seconds), and how to send it."""
 
     response: Response
