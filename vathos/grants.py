@@ -141,6 +141,7 @@ class _FirstGrant:
     scope: str = ""
     audience: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+    store_key: Secret | None = None
 
     def __post_init__(self) -> None:
         # The client proves who it is in one way, never in two (§2.3).
@@ -160,6 +161,12 @@ class _FirstGrant:
         return None
 
     @property
+    def can_seal(self) -> bool:
+        """Whether there is a secret, as strong as a key, to encrypt in a shared store with."""
+        seals = self.client is None or self.client.seals
+        return seals or self.store_key is not None
+
+    @property
     def secrets(self) -> tuple[Secret, ...]:
         """All secrets that are sent to obtain the token."""
         own = (getattr(self, name) for name in self._secret_fields)
@@ -174,6 +181,8 @@ class _FirstGrant:
         read: Any = {name: Secret(reveal(getattr(self, name))) for name in self._secret_fields}
         if self.client is not None:
             read["client"] = self.client.settled()
+        if self.store_key is not None:
+            read["store_key"] = Secret(self.store_key.reveal())
         return replace(self, **read)
 
     def form(self) -> dict[str, str]:
@@ -200,6 +209,7 @@ class ClientCredentialsGrant(_FirstGrant):
         scope: Space separated scope names (§3.3); empty for the server's default.
         audience: The API that the token is for, if the server wants it; `None` to leave it out.
         parameters: Extra token request parameters, repeated at each renewal.
+        store_key: What a shared store encrypts with, beside the secrets; it is sent nowhere.
     """
 
     grant_type: ClassVar[str] = "client_credentials"
@@ -221,6 +231,7 @@ class PasswordGrant(_FirstGrant):
         scope: Space separated scope names (§3.3); empty for the server's default.
         audience: The API that the token is for, if the server wants it; `None` to leave it out.
         parameters: Extra token request parameters, repeated at each renewal.
+        store_key: What a shared store encrypts with, beside the secrets; it is sent nowhere.
     """
 
     grant_type: ClassVar[str] = "password"

@@ -95,6 +95,8 @@ class VathosSession(FastSession, SourcedSession):
         client_key_signer: A function from bytes to their signature in place of a file, for a key in
             a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
             attribute `algorithm` names what it makes (RFC 7518 §3.1).
+        store_key_file: File with at least 32 random bytes or a private key, with which a Redis
+            store encrypts tokens where the client has no secret; the same on each machine.
         token_parameters: Extra fields of the token request, sent at each renewal too.
         token_updater: Called with the token dictionary after each renewal by this session.
         on_event: Called with each event of `vathos.events`, in the thread that caused it. If it
@@ -142,6 +144,7 @@ class VathosSession(FastSession, SourcedSession):
         client_key_file: str | os.PathLike[str] | None = None,
         client_key_id: str | None = None,
         client_key_signer: Callable[[bytes], bytes] | None = None,
+        store_key_file: str | os.PathLike[str] | None = None,
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
         on_event: Callable[[Event], object] | None = None,

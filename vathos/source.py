@@ -45,6 +45,7 @@ def source(
     client_key_file: str | os.PathLike[str] | None = None,
     client_key_id: str | None = None,
     client_key_signer: Callable[[bytes], bytes] | None = None,
+    store_key_file: str | os.PathLike[str] | None = None,
     token_parameters: Mapping[str, str] | None = None,
     on_event: Callable[[Event], object] | None = None,
     keep_warm: bool = False,
@@ -88,6 +89,8 @@ def source(
         client_key_signer: A function from bytes to their signature in place of a file, for a key in
             a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
             attribute `algorithm` names what it makes (RFC 7518 §3.1).
+        store_key_file: File with at least 32 random bytes or a private key, with which a Redis
+            store encrypts tokens where the client has no secret; the same on each machine.
         token_parameters: Extra fields of the token request, sent at each renewal too.
         on_event: Called with each event of `vathos.events`, in the thread that caused it.
         keep_warm: Whether the token is renewed while nobody asks for it too, from the first time

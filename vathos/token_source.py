@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from vathos.config.settings import Settings
-from vathos.errors import RenewalTimeout, TokenRequestError, TokenResponseError, VathosError
+from vathos.errors import (
+    ConfigurationError,
+    RenewalTimeout,
+    TokenRequestError,
+    TokenResponseError,
+    VathosError,
+)
 from vathos.events import Events, ServedStale, Stats
 from vathos.grants import Grant, Secret
 from vathos.oauth.endpoint import TokenEndpoint
@@ -17,7 +23,7 @@ from vathos.oauth.revocation import revoke
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.renewal.cache import TokenCache
 from vathos.renewal.renewer import Renewer
-from vathos.stores.base import TokenStore
+from vathos.stores.base import TokenStore, no_store_key
 from vathos.stores.resilient import ResilientStore
 from vathos.system.logs import logger
 from vathos.system.threads import Background, KeepWarm
@@ -87,6 +93,9 @@ class CachedSource:
         on_renewed: Called with each token this source obtained, after it was stored, without any
             lock held; what it raises is logged.
         keep_warm: Whether to renew also when no request comes, from the first token on.
+
+    Raises:
+        ConfigurationError: If the store encrypts, and there is no secret to encrypt with.
     """
 
     def __init__(
@@ -101,6 +110,8 @@ class CachedSource:
         on_renewed: Callable[[Token], object] | None = None,
         keep_warm: bool = False,
     ) -> None:
+        if getattr(store, "encrypts", False) and not grant.can_seal:
+            raise ConfigurationError(no_store_key(repr(store)))
         self.grant = grant
         self.endpoint = endpoint
         self.store = store

@@ -31,6 +31,7 @@ class Told:
     label = "told"
     secrets: tuple[Secret, ...] = ()
     evidence = ""
+    seals = False
     advice = ("told is wrong", "tell something else")
 
     def __init__(self, public: str = "me") -> None:

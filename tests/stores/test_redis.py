@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import sys
@@ -9,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,12 +20,13 @@ from tests.canaries import CANARY
 from tests.helpers import person_source
 from tests.servers.redis import RedisServer, unavailable_reason
 from tests.stores.contract import SERVICE, TOKEN, WRONG_SECRET, Factory, StoreContract
+from vathos import VathosSession
 from vathos.errors import ConfigurationError, StoreError
 from vathos.oauth.identity import Identity, SharedKeys
 from vathos.stores.redis import RedisStore
 from vathos.stores.resilient import CircuitOpenError
 from vathos.system.extras import install_line
-from vathos.testing import AuthorizationServer, User
+from vathos.testing import AuthorizationServer, Client, User
 
 pytestmark = pytest.mark.skipif(
     unavailable_reason() is not None, reason=unavailable_reason() or "there is a Redis"
@@ -241,3 +244,26 @@ def test_lease_of_a_dead_holder_runs_out(
         pass
     with redis.client() as client:
         assert client.keys() == []
+
+
+def test_fleet_without_a_secret_shares_a_token(redis: RedisServer, tmp_path: Path) -> None:
+    """Pods with one key for the store share one token, although each has assertions of its own."""
+    key, file = tmp_path / "key", tmp_path / "assertion"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(32))
+    subject = "system:serviceaccount:picking:robot"
+    with AuthorizationServer(clients=[Client("robot", workload=subject)]) as server:
+        for _ in range(3):
+            file.write_text(server.workload_token())
+            with VathosSession(
+                assertion_file=file,
+                store=RedisStore(redis.url),
+                store_key_file=key,
+                token_url=server.token_url,
+                base_url=server.api_url,
+            ) as session:
+                assert session.get("products").ok
+        assert server.count() == 1
+        with redis.client() as client:
+            values = [client.get(name) for name in client.scan_iter("*")]
+        assert not any(server.issued[0].encode() in (value or b"") for value in values)

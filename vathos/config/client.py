@@ -28,6 +28,7 @@ def proof_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         "client_key_file": _path(given["client_key_file"]),
         "client_key_id": given["client_key_id"],
         "client_key_signer": given["client_key_signer"],
+        "store_key_file": _path(given["store_key_file"]),
         "client_authentication": given["client_authentication"],
     }
 

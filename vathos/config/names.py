@@ -38,6 +38,7 @@ KEYS = {
         "text", "client_secret_post, client_secret_basic or private_key_jwt"
     ),
     "token_store": Key("store", "where tokens are kept: file:, file:/path, keyring:, redis://…"),
+    "store_key_file": Key("path", "key to encrypt a shared store with, without a secret"),
     "ca_bundle": Key("path", "file with the CA certificates to trust"),
     "timeout": Key("number", "seconds for each API request that names no timeout"),
     "token_timeout": Key("number", "seconds to wait for a token at most"),

@@ -73,6 +73,7 @@ class Settings:
         parameters: Extra token request parameters.
         closed: Credentials that were looked for in the arguments only.
         token_store: URL of the store for tokens, or `None` for the memory of this process.
+        store_key_file: File with a key to encrypt with in a shared store, or `None`.
         issuer: URL of the issuer, or `None`.
         client_authentication: `client_secret_post`, `client_secret_basic`, `private_key_jwt`, or
             `None` if not chosen.
@@ -99,6 +100,7 @@ class Settings:
     parameters: Mapping[str, str] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
     token_store: str | None = field(default=None, repr=False)  # redis://user:password@…
+    store_key_file: str | None = None
     issuer: str | None = None
     client_authentication: str | None = None
     ca_bundle: str | None = None
@@ -142,6 +144,14 @@ class Settings:
         return replace(self, base_url=checked, base_url_is_explicit=True)
 
     @property
+    def _store_key(self) -> Secret | None:
+        if self.store_key_file is None:
+            return None
+        from vathos.oauth.key_files import StoreKeyFile  # noqa: PLC0415 - seldom
+
+        return Secret(StoreKeyFile(self.store_key_file))
+
+    @property
     def client(self) -> ClientAuthentication | None:
         """What proves who the client is in place of a secret, or `None`."""
         if self.client_secret is not None or not any(map(self.sources.get, PROOFS)):
@@ -167,6 +177,7 @@ class Settings:
             "client_id": self.client_id or "",
             "client_secret": self.client_secret,
             "client": self.client,
+            "store_key": self._store_key,
             "scope": self.scope,
             "audience": self.audience,
             "parameters": self.parameters,
@@ -330,6 +341,7 @@ def _settings(
         parameters=dict(parameters),
         closed=closed,
         token_store=texts["token_store"],
+        store_key_file=texts["store_key_file"],
         issuer=texts["issuer"],
         client_authentication=authentication,
         ca_bundle=texts["ca_bundle"],

@@ -86,6 +86,11 @@ class ClientAuthentication(Protocol):
         ...
 
     @property
+    def seals(self) -> bool:
+        """Whether a secret of it is good for the sealing key, all the time that it is used."""
+        ...
+
+    @property
     def advice(self) -> tuple[str, str]:
         """What is wrong when the server refuses the client, and what to check."""
         ...
@@ -129,6 +134,11 @@ class ClientSecret:
     def secrets(self) -> tuple[Secret, ...]:
         """The secret."""
         return (self.secret,)
+
+    @property
+    def seals(self) -> bool:
+        """Whoever has the secret may read what is sealed with it."""
+        return True
 
     @property
     def advice(self) -> tuple[str, str]:

@@ -54,6 +54,11 @@ class GitHubActions:
         return ""
 
     @property
+    def seals(self) -> bool:
+        """There is no secret."""
+        return False
+
+    @property
     def advice(self) -> tuple[str, str]:
         """What is wrong when the server refuses the client, and what to check."""
         return (

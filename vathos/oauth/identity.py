@@ -45,6 +45,8 @@ class Identity:
     _secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
     evidence: str = field(default="", repr=False, compare=False)
     """Hash of what is presented beside the secrets, such as an assertion that rotates."""
+    can_seal: bool = field(default=True, repr=False, compare=False)
+    """Whether `shared.sealing` comes from a secret that is as strong as a key."""
 
     @property
     def presented(self) -> str:
@@ -76,10 +78,12 @@ def identity_of(token_url: str, grant: Grant) -> Identity:
     """
     client = client_of(grant)
     public = (*_public(token_url, grant), *client.public)
-    secrets = tuple(Secret(secret.reveal()) for secret in grant.secrets)
+    kept = () if grant.store_key is None else (grant.store_key,)
+    secrets = tuple(Secret(secret.reveal()) for secret in (*grant.secrets, *kept))
     parts = _framed([*public, *(secret.reveal() for secret in secrets)])
     key = hashlib.blake2b(parts, key=_PROCESS_SALT, digest_size=32)
-    return Identity(_name(public), key.hexdigest(), public, secrets, client.evidence)
+    evidence, can_seal = client.evidence, grant.can_seal
+    return Identity(_name(public), key.hexdigest(), public, secrets, evidence, can_seal)
 
 
 _stretched: Bounded[str, SharedKeys] = Bounded()

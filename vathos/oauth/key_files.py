@@ -9,15 +9,17 @@ import hashlib
 import hmac
 import os
 from binascii import Error, a2b_base64
+from dataclasses import dataclass
 from pathlib import Path
 
 from vathos.grants import Secret
 from vathos.system.files import read_ordinary, refuse_exposed
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["derived", "key_paths", "private_key_bytes", "read_key"]
+__all__ = ["StoreKeyFile", "derived", "key_paths", "private_key_bytes", "read_key"]
 
 _LONGEST = 64 * 1024
+_SHORTEST = 32
 
 
 def read_key(path: str, setting: str) -> Secret:
@@ -80,3 +82,22 @@ def derived(key: bytes, purpose: bytes) -> Secret:
     """Derives a secret of 32 bytes from a key by HKDF (RFC 5869), as text."""
     extracted = hmac.digest(b"vathos", key, hashlib.sha256)
     return Secret(hmac.digest(extracted, purpose + b"\x01", hashlib.sha256).hex())
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKeyFile:
+    """Reads a key for a store that encrypts; a private key serves as well as random bytes."""
+
+    path: str
+
+    def __call__(self) -> str:
+        """Returns a secret that comes from the whole key."""
+        content = read_key(self.path, "store_key_file")
+        private = private_key_bytes(content)
+        if private is None and len(content.reveal()) < _SHORTEST:
+            configuration_error(
+                f"the file {self.path} (store_key_file) holds less than {_SHORTEST} bytes: write "
+                f"random ones (head -c {_SHORTEST} /dev/urandom > {self.path})"
+            )
+        key = private or content.reveal().encode("latin-1")
+        return derived(key, b"vathos store").reveal()

@@ -111,6 +111,11 @@ class PrivateKeyJwt:
         return ("private_key_jwt", self.key_id or "")
 
     @property
+    def seals(self) -> bool:
+        """A key in a file is a secret; one in a chip cannot be read."""
+        return self.path is not None
+
+    @property
     def advice(self) -> tuple[str, str]:
         """What is wrong when the server refuses the client, and what to check."""
         return (

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from vathos.oauth.identity import Identity
 from vathos.tokens import Token
 
-__all__ = ["SwappingStore", "TokenStore"]
+__all__ = ["SwappingStore", "TokenStore", "no_store_key"]
 
 
 @runtime_checkable
@@ -100,3 +100,20 @@ class SwappingStore(TokenStore, Protocol):
             StoreError: If the store cannot be written; the token may have been replaced or not.
         """
         ...
+
+
+def no_store_key(store: str) -> str:
+    """Says what a store that encrypts lacks where the client has no secret.
+
+    Args:
+        store: What the store is called.
+
+    Returns:
+        A sentence without a full stop.
+    """
+    return (
+        f"{store} encrypts tokens with a key that comes from the client's secret, and this client "
+        "has none: write 32 random bytes into a file of mode 0600, the same on each machine "
+        "(head -c 32 /dev/urandom), and name it with store_key_file= or VATHOS_STORE_KEY_FILE; or "
+        "keep tokens elsewhere (VATHOS_TOKEN_STORE=file:)"
+    )

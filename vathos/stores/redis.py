@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from vathos.errors import ConfigurationError
 from vathos.oauth.identity import Identity
+from vathos.stores.base import no_store_key
 from vathos.stores.codec import decode, encode
 from vathos.stores.resilient import CircuitBreaker
 from vathos.system.extras import required
@@ -57,6 +58,9 @@ class RedisStore:
     Raises:
         ConfigurationError: If the URL is not one, or a package is missing.
     """
+
+    encrypts = True
+    """Needs a secret of the client, or a key for the store."""
 
     DEADLINE = 0.45
     """Seconds that one command may take at most."""
@@ -138,7 +142,7 @@ class RedisStore:
     def _sealed(self, identity: Identity, token: Token) -> str:
         nonce = os.urandom(12)
         text = encode(token).encode("ascii")
-        sealed = self._aead.AESGCM(identity.shared.sealing).encrypt(nonce, text, _bound(identity))
+        sealed = self._aead.AESGCM(_sealing(identity)).encrypt(nonce, text, _bound(identity))
         return _VERSION + base64.b64encode(nonce + sealed).decode("ascii")
 
     def _unsealed(self, identity: Identity, value: bytes | None) -> Token | None:
@@ -207,6 +211,13 @@ def _split(url: str) -> SplitResult:
             "# as %23, ? as %3F, @ as %40)"
         )
     return parts
+
+
+def _sealing(identity: Identity) -> bytes:
+    """Returns the key to encrypt with, which must not follow from what anybody may know."""
+    if not identity.can_seal:
+        raise ConfigurationError(no_store_key("the Redis store"))
+    return identity.shared.sealing
 
 
 def _bound(identity: Identity) -> bytes:

@@ -21,6 +21,7 @@ from vathos.errors import ConfigurationError
 from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.identity import identity_of
+from vathos.stores.base import no_store_key
 from vathos.stores.urls import open_store
 from vathos.system.extras import install_line
 from vathos.tokens import Token, now
@@ -175,6 +176,8 @@ def _store(settings: Settings, url: str) -> Iterator[Check]:
             raise
         yield warning("store", f"tokens are not kept: {error}", install_line("file"))
         return
+    if getattr(store, "encrypts", False) and not settings.missing and not settings.grant().can_seal:
+        raise ConfigurationError(no_store_key(shown_store(url)))
     grant = ClientCredentialsGrant(client_id="doctor", client_secret="none")  # noqa: S106
     identity = identity_of("vathos:doctor", grant)
     token = Token.from_response(
