@@ -130,6 +130,7 @@ class Parser(argparse.ArgumentParser):
         options, rest = parse(arguments)
         if rest:
             self.error("too many arguments")
+        options.arguments = [*arguments]
         return options
 
     def _check_option(self, argument: str) -> None:

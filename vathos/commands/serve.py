@@ -1,8 +1,9 @@
 """Run an authorization server and a protected API on this machine, to develop against.
 
-When it is ready, it prints one line of JSON with its URLs, its clients and users and their secrets,
-which are shown nowhere else. It stops on Ctrl-C, on SIGTERM, or with --until-eof at the end of its
-standard input.
+When it is ready, it prints its URLs, its clients and users and their secrets, which are shown
+nowhere else: lines on a terminal, else one line of JSON. It stops on Ctrl-C, on SIGTERM, or with
+--until-eof at the end of its standard input. With --background the command ends, and the server
+runs until vathos serve --stop.
 
 POST /__vathos__/VERB gives it an order, GET /__vathos__/state shows what happened; both work from
 this machine only. A scenario is a file with such orders, each with its time.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import os
 import secrets
 import ssl
 import sys
@@ -24,7 +26,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vathos.commands.options import seconds
-from vathos.commands.serve_process import facts_of, log_request, log_step, until_stopped
+from vathos.commands.serve_background import start
+from vathos.commands.serve_background import stop as stop_background
+from vathos.commands.serve_process import (
+    FORMATS,
+    described,
+    facts_of,
+    log_request,
+    log_step,
+    until_stopped,
+)
 from vathos.config.secret_sources import SecretFile
 from vathos.errors import ConfigurationError
 from vathos.exit_codes import CommandError, Exit
@@ -40,6 +51,8 @@ __all__ = ["add_arguments", "run"]
 Account = TypeVar("Account")
 
 _PORT = 2884  # AUTH on the keys of a telephone
+_EXAMPLE_CLIENTS = (Client("picking-robot", "robot-secret"), Client("my-client", "my-secret"))
+_EXAMPLE_USERS = (User("ada", "ada-password"),)
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - only with --public
 _LISTEN_TO_SIGNALS = 0.5
 """Seconds of one wait: on Windows Ctrl-C gets through only between two."""
@@ -49,12 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = """\
 examples:
   vathos serve
+  eval "$(vathos serve --format env --background)"
+  vathos serve --stop
   vathos serve --port 0 --client robot=secret.txt --user ada --token-ttl 60 -v
   vathos serve --scenario night.toml"""
     where = parser.add_argument_group("where it listens")
-    where.add_argument(
-        "--port", type=_port, default=_PORT, help="port (default: %(default)s); 0 for any free one"
-    )
+    where.add_argument("--port", type=_port, help=f"port (default: {_PORT}); 0 for any free one")
     where.add_argument("--host", type=_address, help="IPv4 address (default: 127.0.0.1)")
     where.add_argument(
         "--public",
@@ -80,10 +93,30 @@ examples:
         metavar="NAME[=FILE]",
         help="user, and the file with the password (default: ada)",
     )
+    who.add_argument(
+        "--example",
+        action="store_true",
+        help="the clients and the user of the examples in the documentation",
+    )
     _add_clients_without_secret(parser)
     _add_tokens(parser)
     parser.add_argument("--scenario", metavar="FILE", help="file with orders, TOML or JSON")
     parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="what is printed: text (default on a terminal); json (default elsewhere); env: "
+        "variables for a shell",
+    )
+    run = parser.add_mutually_exclusive_group()
+    run.add_argument(
+        "--background", action="store_true", help="leave it running, and end this command"
+    )
+    run.add_argument(
+        "--stop",
+        action="store_true",
+        help="stop the one in the background, found by VATHOS_CONTROL_URL or --port",
+    )
+    run.add_argument(
         "--until-eof",
         action="store_true",
         help="stop at the end of standard input, such as when the parent ends",
@@ -157,12 +190,28 @@ def _add_tokens(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.stop:
+        stop_background(os.environ, options.port, _PORT)
+        return Exit.DONE
+    if options.background:
+        if options.verbose:
+            raise CommandError(Exit.USAGE, "--background logs nothing; leave out -v")
+        print(described(start(options.arguments), options.format, sys.stdout))
+        return Exit.DONE
+    return _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
     host = _host(options)
     clients = [
-        *_accounts(Client, "client", options.client or ["robot"]),
+        *_accounts(Client, "client", options.client or ([] if options.example else ["robot"])),
+        *(_EXAMPLE_CLIENTS if options.example else ()),
         *_clients_without_secret(options),
     ]
-    users = _accounts(User, "user", options.user or ["ada"])
+    users = [
+        *_accounts(User, "user", options.user or ([] if options.example else ["ada"])),
+        *(_EXAMPLE_USERS if options.example else ()),
+    ]
     scenario = _scenario(options.scenario, clients, users)
     settings = {
         "clients": clients,
@@ -179,7 +228,9 @@ def run(options: argparse.Namespace) -> int:
         until_stopped(until_eof=options.until_eof) as stop,
         _listening(host, options, settings) as server,
     ):
-        print(json.dumps(facts_of(server, host, clients, users)), flush=True)
+        server.on_stop = stop.set
+        facts = facts_of(server, host, clients, users)
+        print(described(facts, options.format, sys.stdout), flush=True)
         player = threading.Thread(
             target=scenario.play, args=(server, stop, log_step), name="vathos-scenario", daemon=True
         )
@@ -323,7 +374,7 @@ def _listening(
     try:
         return AuthorizationServer(
             host=host,
-            port=options.port,
+            port=_PORT if options.port is None else options.port,
             control=True,
             on_request=log_request if options.verbose else None,
             **settings,
@@ -331,8 +382,8 @@ def _listening(
     except OSError as error:
         raise CommandError(
             Exit.CONFIGURATION,
-            f"cannot listen on {host}:{options.port}: {error.strerror}; choose another --port, or "
-            "--port 0 for any free one",
+            f"cannot listen on {host}:{options.port or _PORT}: {error.strerror}; choose another "
+            "--port, or --port 0 for any free one",
         ) from None
 
 

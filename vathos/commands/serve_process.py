@@ -1,23 +1,30 @@
-"""The `serve` process: describes itself as JSON, logs requests, stops on SIGTERM or at EOF."""
+"""The `serve` process: describes itself, logs requests, stops on SIGTERM, an order, or at EOF."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import os
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO
 
+from vathos.commands.serve_background import CONTROL_URL
+from vathos.commands.status_text import table
 from vathos.system.text import printable
 from vathos.testing.accounts import Client, User
 from vathos.testing.records import RecordedRequest
 from vathos.testing.scenario import Step
 from vathos.testing.server import AuthorizationServer
 
-__all__ = ["facts_of", "log_request", "log_step", "until_stopped"]
+__all__ = ["FORMATS", "described", "facts_of", "log_request", "log_step", "until_stopped"]
+
+FORMATS = ("text", "json", "env")
+_RIVALS = ("VATHOS_ISSUER", "VATHOS_CLIENT_SECRET_FILE")  # they would contradict the exports
 
 
 def facts_of(
@@ -53,6 +60,27 @@ def facts_of(
             "VATHOS_BASE_URL": server.api_url,
         },
     }
+
+
+def described(facts: Mapping[str, Any], form: str | None, stream: TextIO) -> str:
+    """Writes the facts: for a person on a terminal, else as JSON, or as variables for a shell."""
+    form = form or ("text" if stream.isatty() else "json")
+    if form == "json":
+        return json.dumps(facts)
+    variables = dict(facts["environment"])
+    if facts["control_url"]:
+        variables[CONTROL_URL] = facts["control_url"]
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    unset = " ".join(name for name in _RIVALS if os.environ.get(name))
+    lines = [*([f"unset {unset}"] if unset else []), *exports]
+    if form == "env":
+        return "\n".join(lines)
+    rows = [("issuer", facts["issuer"]), ("token URL", facts["token_url"])]
+    rows += [("API", facts["base_url"]), ("orders", facts["control_url"] or "none")]
+    rows += [("client", f"{name}, secret {secret}") for name, secret in facts["clients"].items()]
+    rows += [("user", f"{name}, password {secret}") for name, secret in facts["users"].items()]
+    typed = "\n".join(f"  {line}" for line in lines)
+    return f"{table(rows)}\n\nIn another terminal:\n\n{typed}\n\nCtrl-C stops the server."
 
 
 @contextlib.contextmanager

@@ -22,7 +22,13 @@ __all__ = ["Controls"]
 
 
 class Controls:
-    """An authorization server without its socket; all of it may be used from any thread."""
+    """An authorization server without its socket; all of it may be used from any thread.
+
+    Attributes:
+        client_id: The first client.
+        username: The first user.
+        on_stop: Called on the order `stop`; `vathos serve` ends by it.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,7 @@ class Controls:
     ) -> None:
         self.client_id = clients[0].client_id
         self.username = users[0].username
+        self.on_stop: Callable[[], object] = lambda: None
         lock = threading.RLock()
         self._clock = clock
         self._advanced = 0.0

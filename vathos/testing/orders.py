@@ -16,6 +16,7 @@
 | `workload_token` | `sub`, `aud`, `lifetime` | issues a workload token, which is in the answer |
 | `rotate_workload_key` | `keep_old` | signs workload tokens with a new key |
 | `forget_requests` | | forgets all recorded requests; counting starts again at 0 |
+| `stop` | | ends `vathos serve` |
 
 Without a client or user, an order applies to the first one. `times` may be `"always"`.
 """
@@ -118,6 +119,10 @@ def _refuse_all(server: Controls, refuse: bool = True) -> None:
     server.api.refuse_all = refuse
 
 
+def _stop(server: Controls) -> None:
+    server.on_stop()
+
+
 # The parameters of these functions are the members of the orders.
 VERBS: Mapping[str, Callable[..., Given | None]] = {
     "fail": _fail,
@@ -136,6 +141,7 @@ VERBS: Mapping[str, Callable[..., Given | None]] = {
     "workload_token": _workload_token,
     "rotate_workload_key": Controls.rotate_workload_key,
     "forget_requests": Controls.forget_requests,
+    "stop": _stop,
 }
 
 _NEED_JWT = ("set_client_keys", "workload_token", "rotate_workload_key")
