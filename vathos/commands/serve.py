@@ -100,6 +100,10 @@ examples:
     )
     _add_clients_without_secret(parser)
     _add_tokens(parser)
+    _add_process(parser)
+
+
+def _add_process(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", metavar="FILE", help="file with orders, TOML or JSON")
     parser.add_argument(
         "--format",
