@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -126,3 +127,19 @@ def python(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def faketime_library() -> Path | None:
+    """Finds the library that fakes the wall clock, if it is installed and can be loaded."""
+    try:
+        import libfaketime  # noqa: PLC0415 - optional
+    except ImportError:
+        return None
+    found = sorted(Path(libfaketime.__file__).parent.rglob("libfaketime.so*"))
+    for library in found:
+        try:
+            ctypes.CDLL(str(library))
+        except OSError:
+            continue
+        return library
+    return None

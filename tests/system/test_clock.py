@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FakeClock
-from tests.helpers import join_background, python, service_source
+from tests.helpers import faketime_library, join_background, python, service_source
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.system.clock import Instant, now
 from vathos.testing import AuthorizationServer
@@ -173,22 +172,6 @@ time.sleep(4.2)
 seen.append(number())
 print(*sorted(set(seen)), round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)))
 """
-
-
-def faketime_library() -> Path | None:
-    """Finds the library that fakes the wall clock, if it is installed and can be loaded."""
-    try:
-        import libfaketime  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    found = sorted(Path(libfaketime.__file__).parent.rglob("libfaketime.so*"))
-    for library in found:
-        try:
-            ctypes.CDLL(str(library))
-        except OSError:
-            continue
-        return library
-    return None
 
 
 @pytest.mark.slow

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 import jwt
 import requests
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
@@ -32,8 +37,22 @@ class Robot:
         """Makes a new key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         public = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        self._kid = secrets.token_hex(4)
+        # The key's name is its thumbprint (RFC 7638).
+        text = json.dumps(dict(sorted(public.items())), separators=(",", ":"))
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+        self._kid = digest.rstrip(b"=").decode()
         self.jwks = {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": "ES256"}]}
+
+    def write(self, path: Path) -> Path:
+        """Writes the private key as `vathos keygen` does: PEM, for this user only."""
+        pem = self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        path.touch(mode=0o600)
+        path.write_bytes(pem)
+        return path
 
     def assertion(self, audience: Any, **claims: Any) -> str:
         """Signs an assertion; a claim that is `None` is left out."""
