@@ -42,6 +42,8 @@ COMMANDS = {
     "use": Command("vathos.commands.use", "choose the profile used where none is named"),
     "config": Command("vathos.commands.config", "show settings, or change one in a profile"),
     "completion": Command("vathos.commands.completion", "print completions for bash, zsh or fish"),
+    "keygen": Command("vathos.commands.keygen", "make a private key for a client"),
+    "assertion": Command("vathos.commands.assertion", "print a client assertion, decoded"),
     "doctor": Command("vathos.commands.doctor.command", "find out what is wrong and how to fix it"),
     "serve": Command("vathos.commands.serve", "run an authorization server to develop against"),
     "demo": Command("vathos.commands.demo.command", "watch API calls succeed while tokens expire"),

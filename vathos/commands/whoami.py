@@ -37,8 +37,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(members))
         return Exit.DONE
-    print(printable(settings.username or settings.client_id or ""))
+    client = settings.client_id or "the client of the assertion"
+    print(printable(settings.username or client))
     profile = "no profile" if settings.profile is None else f"profile {settings.profile!r}"
-    about = f"client {settings.client_id!r} at {settings.authority}, {profile}"
+    about = f"client {client!r} at {settings.authority}, {profile}"
     print(f"vathos: {printable(about)}", file=sys.stderr)
     return Exit.DONE

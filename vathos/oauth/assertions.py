@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vathos.errors import TokenResponseError
     from vathos.system.clock import Instant
 
-__all__ = ["Assertion", "assertion_fields", "claims_of"]
+__all__ = ["Assertion", "assertion_fields", "claims_of", "header_of"]
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -136,15 +136,24 @@ def assertion_fields(client_id: str, assertion: str) -> SecretFields:
 
 def claims_of(assertion: str) -> dict[str, Any]:
     """Reads the claims of a JWT, whose signature is not checked; nothing of what is no JWT."""
+    return _part(assertion, 1)
+
+
+def header_of(assertion: str) -> dict[str, Any]:
+    """Reads the header of a JWT; nothing of what is no JWT."""
+    return _part(assertion, 0)
+
+
+def _part(assertion: str, number: int) -> dict[str, Any]:
     parts = assertion.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature (RFC 7515 §3.1)
         return {}
     try:
-        text = parts[1].translate(_URL_SAFE)
-        claims = json.loads(a2b_base64(text + "=" * (-len(text) % 4)))
+        text = parts[number].translate(_URL_SAFE)
+        value = json.loads(a2b_base64(text + "=" * (-len(text) % 4)))
     except (Error, ValueError, RecursionError):
         return {}
-    return claims if isinstance(claims, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
