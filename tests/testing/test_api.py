@@ -6,8 +6,10 @@ import hashlib
 import json
 
 import pytest
+import requests
 
 from tests.testing.plain import call, login, raw, read_all, send, service
+from vathos import VathosSession
 from vathos.testing import AuthorizationServer
 
 CHALLENGE = 'Bearer realm="picking"'
@@ -183,3 +185,38 @@ def test_connection_is_kept_alive(server: AuthorizationServer, token: str) -> No
     assert b"HTTP/1.1 200 OK\r\n" in rest
     assert b"Connection: close" in rest
     assert server.api.count(200) == 2
+
+
+def test_answer_of_ones_own() -> None:
+    """A path answers what it was given, to every method and only with a token, until taken back."""
+    with AuthorizationServer() as server, VathosSession(**server.service_account) as session:
+        server.respond("products", json=[{"id": 1}], headers={"X-Count": "1"})
+        server.respond("/orders/", json={"id": 7}, status=201)
+        assert session.get("products", params={"page": 2}).json() == [{"id": 1}]
+        assert session.get("products").headers["X-Count"] == "1"
+        answer = session.post("orders", json={})
+        assert (answer.status_code, answer.json()) == (201, {"id": 7})
+        assert requests.get(f"{server.api_url}/products", timeout=5).status_code == 401
+        assert session.get("products/1").json()["path"] == "/v1/products/1"
+        server.respond("products", json=None)
+        assert session.get("products").json() is None
+        server.take_back("products")
+        assert session.get("products").json()["path"] == "/v1/products"
+        assert session.get("orders").json() == {"id": 7}
+        server.take_back()
+        assert session.get("orders").json()["path"] == "/v1/orders"
+
+
+def test_answer_of_ones_own_by_an_order() -> None:
+    """A program in another language gives the same order."""
+    with AuthorizationServer(control=True) as server:
+        url = f"{server.control_url}/respond"
+        for members, status in (
+            ({"path": "x", "json": [1]}, 200),
+            ({"path": "x", "status": 9}, 400),
+        ):
+            assert requests.post(url, json=members, timeout=5).status_code == status
+        with VathosSession(**server.service_account) as session:
+            assert session.get("x").json() == [1]
+            requests.post(f"{server.control_url}/take_back", json={}, timeout=5)
+            assert session.get("x").json()["path"] == "/v1/x"

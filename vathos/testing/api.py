@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
 from vathos.testing.records import RecordedRequest, Records
@@ -25,7 +27,7 @@ class ProtectedApi:
     Any method and path under `/v1` answers 200 with what arrived: `method`, `path`, `query`,
     `token_number`, `client_id`, `username`, `scope`, `body_length`, `body_sha256`, `content_type`.
     `/v1/stream?bytes=N` streams N bytes, `/v1/items?page=N` is a list of three pages with `Link`
-    headers.
+    headers. A path can be given another answer (`respond`).
 
     Attributes:
         refuse_all: Whether to answer 401 `invalid_token` to valid tokens too, like an API that
@@ -38,6 +40,7 @@ class ProtectedApi:
         self._records = records
         self._urls = urls
         self._requirements: tuple[tuple[str, str], ...] = ()
+        self._responses: Mapping[str, Response] = {}  # replaced as a whole, as threads read it
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
@@ -67,6 +70,40 @@ class ProtectedApi:
         """
         self._requirements = (*self._requirements, (path_prefix, scope))
 
+    def respond(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives a path of the API an answer of its own, until it is taken back.
+
+        It answers every method, and only requests with a valid token; a fault goes before it.
+
+        Args:
+            path: The path below the base URL, such as `"products"`.
+            json: The body, as JSON.
+            status: The status code.
+            headers: Further header fields.
+        """
+        response = Response.json(json, status, headers)
+        self._responses = {**self._responses, _normal(path): response}
+
+    def take_back(self, path: str | None = None) -> None:
+        """Lets a path answer as before.
+
+        Args:
+            path: The path that was given to `respond`; all of them if `None`.
+        """
+        gone = None if path is None else _normal(path)
+        self._responses = {
+            each: response
+            for each, response in self._responses.items()
+            if gone is not None and each != gone
+        }
+
     def presented(self, request: Request) -> AccessToken | None:
         """Returns the access token of a request, even if it no longer works."""
         return self._ledger.access_token(request.bearer_token)
@@ -89,6 +126,9 @@ class ProtectedApi:
         return self._content(request, token)
 
     def _content(self, request: Request, token: AccessToken) -> Response:
+        own = self._responses.get(request.path.rstrip("/"))
+        if own is not None:
+            return own
         parameters = request.parameters
         if request.path == "/v1/stream":
             size = _number(parameters, "bytes", 0)
@@ -126,6 +166,10 @@ class ProtectedApi:
         challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
         body = {name: value for name, value in said.items() if name != "realm"}
         return Response.json(body, status, {"WWW-Authenticate": challenge})
+
+
+def _normal(path: str) -> str:
+    return f"/v1/{path.strip('/')}".rstrip("/")
 
 
 def _number(parameters: dict[str, str], name: str, default: int) -> int:

@@ -297,6 +297,32 @@ class Controls:
         self._accounts.forget_failures()
         self._ledger.wipe(keys=keys)
 
+    def respond(
+        self,
+        path: str,
+        *,
+        json: object = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Gives a path of the API an answer of its own, until `take_back`.
+
+        Args:
+            path: The path below the base URL, such as `"products"`.
+            json: The body, as JSON.
+            status: The status code.
+            headers: Further header fields.
+        """
+        self.api.respond(path, json=json, status=status, headers=headers)
+
+    def take_back(self, path: str | None = None) -> None:
+        """Lets a path of the API answer as before `respond`.
+
+        Args:
+            path: The path that was given to `respond`; all of them if `None`.
+        """
+        self.api.take_back(path)
+
     def fail(
         self, endpoint: str, fault: Fault, *, times: int | None = 1, seconds: float | None = None
     ) -> None:

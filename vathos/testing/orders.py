@@ -15,6 +15,8 @@
 | `set_client_keys` | `client_id`, `jwks` | changes the keys that verify a client's own assertions |
 | `workload_token` | `sub`, `aud`, `lifetime` | issues a workload token, which is in the answer |
 | `rotate_workload_key` | `keep_old` | signs workload tokens with a new key |
+| `respond` | `path`, `json`, `status`, `headers` | gives a path of the API an answer of its own |
+| `take_back` | `path` | lets the path answer as before, or all paths if none is named |
 | `forget_requests` | | forgets all recorded requests; counting starts again at 0 |
 | `stop` | | ends `vathos serve` |
 
@@ -37,10 +39,13 @@ from vathos.testing.realm import ENDPOINTS
 from vathos.testing.schema import (
     ABOVE_ZERO,
     FLAG,
+    HEADERS,
+    JSON,
     JWKS,
     NAME,
     NUMBER,
     OBJECT,
+    STATUS,
     Kind,
     checked,
     near,
@@ -140,6 +145,8 @@ VERBS: Mapping[str, Callable[..., Given | None]] = {
     "set_client_keys": _set_client_keys,
     "workload_token": _workload_token,
     "rotate_workload_key": Controls.rotate_workload_key,
+    "respond": Controls.respond,
+    "take_back": Controls.take_back,
     "forget_requests": Controls.forget_requests,
     "stop": _stop,
 }
@@ -157,6 +164,10 @@ _KINDS = {
         ),
     ),
     "seconds": NUMBER,
+    "path": NAME,
+    "json": JSON,
+    "status": STATUS,
+    "headers": HEADERS,
     "what": one_of(("access_tokens", "sessions", "all")),
     "keys": FLAG,
     "refuse": FLAG,
