@@ -34,6 +34,7 @@ from vathos.grants import Secret
 from vathos.policy import RenewalPolicy
 from vathos.renewal.lockout import Lockout
 from vathos.renewal.process import process
+from vathos.stores.file import FileStore
 from vathos.stores.memory import MemoryStore
 from vathos.system import locks
 from vathos.system.backoff import Backoff
@@ -445,6 +446,40 @@ def test_corrected_secret_is_used_at_once(server: AuthorizationServer, clock: Fa
     secret = server.client_secret
     assert server.number(source.token().access_token) == 1
     assert server.count() == 2
+
+
+@pytest.mark.fault(52)
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_rotated_passwords_leave_no_session_behind(
+    server: AuthorizationServer, clock: FakeClock, tmp_path: Path, kind: str
+) -> None:
+    """After three changes there is one session and one entry, and the last is revoked too."""
+    store = FileStore(tmp_path / "tokens") if kind == "file" else MemoryStore()
+    passwords = [server.password]
+    source = person_source(server, clock, store=store, password=lambda: passwords[-1])
+    source.token()
+    for number in range(3):
+        passwords.append(f"changed-{number}")
+        server.set_password(server.username, passwords[-1])
+        source.token(rejected=source.current)
+        assert len(server.sessions) == 1
+    if kind == "file":
+        assert len(list((tmp_path / "tokens").glob("*.json"))) == 1
+    source.revoke()
+    assert server.sessions == ()
+
+
+@pytest.mark.fault(52)
+def test_wrong_password_ends_no_session(
+    server: AuthorizationServer, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Whoever cannot log in does not get at the session of whoever could."""
+    store = FileStore(tmp_path / "tokens")
+    person_source(server, clock, store=store).token()
+    with pytest.raises(InvalidGrantError):
+        person_source(server, clock, store=store, password="wrong").token()
+    assert len(server.sessions) == 1
+    assert person_source(server, clock, store=store).token().access_token == server.issued[0]
 
 
 def test_secret_file_is_read_at_each_renewal(

@@ -22,6 +22,7 @@ from vathos.oauth.identity import Credentials, Identity
 from vathos.oauth.revocation import revoke
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.renewal.cache import TokenCache
+from vathos.renewal.former import end_former
 from vathos.renewal.renewer import Renewer
 from vathos.stores.base import TokenStore, no_store_key
 from vathos.stores.resilient import ResilientStore
@@ -264,6 +265,8 @@ class CachedSource:
     def revoke(self, url: str | None = None) -> None:
         """Revokes the token at the server (RFC 7009), and drops it here and in the store.
 
+        So it does with what earlier secrets of the account obtained, as far as the store can tell.
+
         Args:
             url: The revocation endpoint, if it is not the neighbour of the token endpoint.
 
@@ -278,6 +281,39 @@ class CachedSource:
             token = cache.stored(identity) or cache.at_hand
             revoke(self.endpoint, grant, token, url, self.timeout)
             cache.forget(identity)
+        end_former(self._credentials, self.endpoint, cache, self.timeout, url)
+
+    def former(self) -> list[Token]:
+        """Finds the tokens that earlier secrets of the account obtained.
+
+        Returns:
+            The tokens, as far as the store can tell.
+        """
+        credentials = self._credentials
+        found = self._cache.former(credentials.identity, credentials.former)
+        return [each.token for each in found]
+
+    def forget_former(self) -> None:
+        """Drops the tokens that earlier secrets of the account obtained, without the server."""
+        credentials = self._credentials
+        for former in self._cache.former(credentials.identity, credentials.former):
+            former.drop()
+
+    def succeed(self, token: Token) -> None:
+        """Takes over a token of a new login, and ends the sessions of earlier ones.
+
+        Args:
+            token: The token.
+
+        Raises:
+            TokenRequestError: If there was no answer; the new token is kept.
+            TokenResponseError: If the server refused; the new token is kept.
+        """
+        earlier = self._cache.stored(self._credentials.identity)
+        self.adopt(token)
+        if earlier is not None and earlier.refresh_token:  # without one there is no session
+            revoke(self.endpoint, self._credentials.grant, earlier, None, self.timeout)
+        end_former(self._credentials, self.endpoint, self._cache, self.timeout)
 
     def close(self) -> None:
         """Ends the thread that keeps the token warm, until the next token is waited for."""

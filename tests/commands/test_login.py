@@ -215,6 +215,34 @@ def test_everything_is_given(vathos: Driver, config: Path, tmp_path: Path) -> No
     assert vathos.server.count() == 1
 
 
+@pytest.mark.fault(52)
+@pytest.mark.parametrize("password", ["", "another"], ids=["again", "rotated"])
+def test_second_login_ends_the_first(vathos: Driver, tmp_path: Path, password: str) -> None:
+    """The session that an earlier login left at the server, and its entry, do not stay."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    assert vathos("login", "--profile", "p", **person).status == Exit.DONE
+    (first,) = vathos.server.sessions
+    if password:
+        vathos.server.set_password("ada", password)
+        person["VATHOS_PASSWORD"] = password
+    assert vathos("login", "--profile", "p", "--replace", **person).status == Exit.DONE
+    (second,) = vathos.server.sessions
+    assert second != first
+    assert len(list((tmp_path / ".local" / "state" / "vathos").glob("*.json"))) == 1
+    assert vathos("token", "--profile", "p").out == f"{vathos.server.issued[-1]}\n"
+
+
+@pytest.mark.fault(52)
+def test_login_whose_first_session_cannot_be_ended_is_done(vathos: Driver) -> None:
+    """A server that revokes nothing is no reason to refuse; a line says what stays."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    vathos("login", "--profile", "p", **person)
+    vathos.server.fail("revocation", Fault.status(503), times=None)
+    done = vathos("login", "--profile", "p", "--replace", **person)
+    assert done.status == Exit.DONE
+    assert "an earlier session could not be ended" in done.err
+
+
 def test_secret_stays_in_its_file(
     vathos: Driver, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,44 @@ def test_login_of_a_person_ends(vathos: Driver) -> None:
     assert vathos("status").status == Exit.DONE
 
 
+@pytest.mark.fault(52)
+@pytest.mark.parametrize("own", [False, True], ids=["before", "after"])
+def test_token_of_a_rotated_secret_ends(vathos: Driver, tmp_path: Path, *, own: bool) -> None:
+    """What an earlier password obtained is found, revoked and deleted; others' tokens stay."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    vathos("token")
+    vathos("token", **person)
+    vathos.server.set_password("ada", "another")
+    person["VATHOS_PASSWORD"] = "another"
+    if own:
+        vathos("token", **person)
+    assert len(entries(tmp_path)) == (3 if own else 2)
+    done = vathos("logout", **person)
+    assert (done.status, done.out) == (Exit.DONE, "")
+    assert "'ada' at the client 'robot' is revoked" in done.err
+    assert vathos.server.sessions == ()
+    assert not works(vathos.server, 1)
+    assert works(vathos.server, 0)
+    assert len(entries(tmp_path)) == 1
+
+
+@pytest.mark.fault(52)
+def test_token_of_a_rotated_secret_is_kept_if_it_cannot_be_revoked(
+    vathos: Driver, tmp_path: Path
+) -> None:
+    """Like the token of these credentials, so that it can be revoked later; or it is deleted."""
+    person = {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": vathos.server.password}
+    vathos("token", **person)
+    vathos.server.set_password("ada", "another")
+    person["VATHOS_PASSWORD"] = "another"
+    vathos.server.fail("revocation", Fault.status(503))
+    assert vathos("logout", **person).status == Exit.UNREACHABLE
+    assert len(entries(tmp_path)) == len(vathos.server.sessions) == 1
+    done = vathos("logout", KEPT, **person)
+    assert "is deleted, not revoked" in done.err
+    assert entries(tmp_path) == []
+
+
 def test_nothing_to_delete(vathos: Driver) -> None:
     """Where there is no token the server is not asked, and all is well."""
     done = vathos("logout")

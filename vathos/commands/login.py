@@ -27,12 +27,14 @@ from vathos.commands.terminal import ask, ask_secret, has_terminal
 from vathos.config.names import KEYS, SECRETS
 from vathos.config.secret_sources import SecretCommand, SecretFile
 from vathos.config.settings import Settings, missing_text, resolve
-from vathos.exit_codes import CommandError, Exit
+from vathos.errors import VathosError
+from vathos.exit_codes import CommandError, Exit, judged
 from vathos.grants import Secret, reveal
 from vathos.oauth.github import GITHUB_ACTIONS
 from vathos.stores.keyring import USELESS
 from vathos.stores.memory import MemoryStore
 from vathos.system.extras import required
+from vathos.tokens import Token
 
 __all__ = ["add_arguments", "run"]
 
@@ -72,11 +74,20 @@ def run(options: argparse.Namespace) -> int:
     written = resolve({}, environ={}, profile=name, config=str(file.path))
     if _in_clear(written) != values:
         raise CommandError(Exit.FAILED, f"{file.path} does not read back as it was written")
-    build_source(written, store=store_of(written)).adopt(token)
+    _keep(token, written)
     who = written.username or written.client_id or "the client of the assertion"
     print(f"vathos: logged in as {who}; profile {name!r} saved to {file.path}", file=sys.stderr)
     _warn_of_variables(written, resolve({}, profile=name, config=str(file.path)))
     return Exit.DONE
+
+
+def _keep(token: Token, written: Settings) -> None:
+    """Stores the token, and ends the session of an earlier login."""
+    try:
+        build_source(written, store=store_of(written)).succeed(token)
+    except VathosError as error:
+        _, problem = judged(error)
+        print(f"vathos: an earlier session could not be ended: {problem}", file=sys.stderr)
 
 
 def _ask_to_replace(file: ProfileFile, name: str) -> None:

@@ -17,7 +17,7 @@ from vathos.commands.stored_token import kept
 from vathos.config.settings import Settings
 from vathos.errors import VathosError
 from vathos.exit_codes import CommandError, Exit, judged, worst
-from vathos.stores.base import TokenStore
+from vathos.token_source import CachedSource
 from vathos.tokens import Token
 
 __all__ = ["add_arguments", "run"]
@@ -61,15 +61,19 @@ def _log_out(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     store = store_of(settings)
     identity, token = kept(settings, store)
-    if token is not None and not options.no_revoke:
-        _revoke(settings, store)
+    source = build_source(settings, store=store)
+    former = source.former()
+    if (token is not None or former) and not options.no_revoke:
+        _revoke(source)
     store.delete(identity)
+    source.forget_former()
+    token = token or next(iter(former), None)
     print(f"vathos: {_done(settings, token, options.no_revoke)}", file=sys.stderr)
 
 
-def _revoke(settings: Settings, store: TokenStore) -> None:
+def _revoke(source: CachedSource) -> None:
     try:
-        build_source(settings, store=store).revoke()
+        source.revoke()
     except VathosError as error:
         status, problem = judged(error)
         raise CommandError(

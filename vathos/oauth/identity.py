@@ -22,6 +22,8 @@ __all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
 # Known to this process only, so that a key that leaks says nothing about the secrets in it.
 _PROCESS_SALT = os.urandom(32)
 
+_MOST_FORMER = 8
+
 
 @dataclass(frozen=True, slots=True)
 class SharedKeys:
@@ -122,6 +124,7 @@ class Credentials:
         self.original = grant  # as it was given; its secrets may be callables
         self._name = _name(_public(token_url, grant))
         self._read: tuple[Grant, Identity] | None = None
+        self.former: list[Identity] = []  # of secrets that were read before, the last few
 
     @property
     def name(self) -> str:
@@ -156,6 +159,8 @@ class Credentials:
         """Reads the secrets anew; returns the grant, and another identity if one has changed."""
         grant = self.original.settled()
         if self._read is None or grant != self._read[0]:
+            if self._read is not None:
+                self.former = [*self.former, self._read[1]][-_MOST_FORMER:]
             self._read = grant, identity_of(self._token_url, grant)
         elif grant.client is not None:
             # Equal, and yet another: what a callable gave just now may be presented once.
@@ -164,7 +169,7 @@ class Credentials:
 
     def __getstate__(self) -> dict[str, object]:
         # An identity's key means nothing in another process.
-        return {**self.__dict__, "_read": None}
+        return {**self.__dict__, "_read": None, "former": []}
 
 
 def _public(token_url: str, grant: Grant) -> tuple[str, ...]:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import NamedTuple
 
 from vathos.oauth.identity import Identity
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.stores.resilient import ResilientStore
 from vathos.tokens import Instant, Token
 
-__all__ = ["TokenCache", "is_same_access_token"]
+__all__ = ["Former", "TokenCache", "is_same_access_token"]
+
+
+class Former(NamedTuple):
+    """A token that earlier secrets of the same account obtained.
+
+    Attributes:
+        token: The token.
+        is_own: Whether this process had those secrets, so that nobody else needs it.
+        drop: Deletes it from the store.
+    """
+
+    token: Token
+    is_own: bool
+    drop: Callable[[], None]
 
 
 class TokenCache:
@@ -68,6 +84,19 @@ class TokenCache:
         """Drops the token here and in the store."""
         self.at_hand = None
         self._store.delete(identity)
+
+    def former(self, identity: Identity, own: Iterable[Identity]) -> list[Former]:
+        """Returns what secrets of this process obtained earlier, and what the store lists."""
+        found = [
+            Former(token, is_own=True, drop=partial(self._store.delete, each))
+            for each in own
+            if (token := self._store.load(each)) is not None
+        ]
+        known = {each.token.access_token for each in found}
+        for name, token in self._store.former(identity).items():
+            if token.access_token not in known:
+                found.append(Former(token, is_own=False, drop=partial(self._store.drop, name)))
+        return found
 
     def replace(
         self, identity: Identity, older: Token | None, token: Token, rejected: Token | None

@@ -14,6 +14,7 @@ from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
 from vathos.oauth.identity import Credentials, Identity
 from vathos.renewal.cache import TokenCache, is_same_access_token
+from vathos.renewal.former import end_former_quietly
 from vathos.renewal.obtain import Attempt, Obtained, Order
 from vathos.renewal.process import process
 from vathos.renewal.retry import retry_after
@@ -201,6 +202,8 @@ class Renewer:
         asked = self.credentials.original.scope
         if set(asked.split()) - set((obtained.token.scope or asked).split()):
             log.warning("the server granted less scope than asked for", extra=fields)
+        if obtained.grant_type == self.credentials.original.grant_type:
+            end_former_quietly(self.credentials, self.endpoint, self.cache)
         if self.on_renewed is not None:
             try:
                 self.on_renewed(obtained.token)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from vathos.oauth.identity import Identity
 from vathos.tokens import Token
 
-__all__ = ["SwappingStore", "TokenStore", "no_store_key"]
+__all__ = ["ListingStore", "SwappingStore", "TokenStore", "no_store_key"]
 
 
 @runtime_checkable
@@ -98,6 +99,40 @@ class SwappingStore(TokenStore, Protocol):
 
         Raises:
             StoreError: If the store cannot be written; the token may have been replaced or not.
+        """
+        ...
+
+
+@runtime_checkable
+class ListingStore(TokenStore, Protocol):
+    """A store that finds what other secrets of an account obtained, so that it can be revoked.
+
+    Without it, a token of a secret that was rotated stays until it expires, unless the process that
+    had the secret still runs.
+    """
+
+    def former(self, identity: Identity) -> Mapping[str, Token]:
+        """Finds the entries whose identities differ in the secrets only.
+
+        Args:
+            identity: Whose other tokens.
+
+        Returns:
+            The tokens, expired or not, by the names of their entries.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """Deletes an entry by the name that `former` gave it, if there is one.
+
+        Args:
+            name: The name of the entry.
+
+        Raises:
+            StoreError: If the store cannot be written.
         """
         ...
 

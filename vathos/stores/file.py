@@ -125,11 +125,26 @@ class FileStore:
 
     def delete(self, identity: Identity) -> None:
         """Removes the file, if there is one."""
-        name = self._names.name_of(identity)
+        self.drop(self._names.name_of(identity))
+        self._names.forget(identity)
+
+    def former(self, identity: Identity) -> dict[str, Token]:
+        """Finds the entries whose identities differ in the secrets only, by name."""
+        own = f"{self._names.name_of(identity)}.json"
+        found = {}
+        for file in self.folder.ages():
+            ours = re.fullmatch(_OURS, file)
+            if ours and ours[1] == identity.name and ours[2] == "json" and file != own:
+                token = self._read(file)
+                if token is not None:
+                    found[file.removesuffix(".json")] = token
+        return found
+
+    def drop(self, name: str) -> None:
+        """Removes the entry of that name, if there is one."""
         if f"{name}.json" in self.folder.ages():
             with self._writing(name):
                 self.folder.remove(f"{name}.json")
-        self._names.forget(identity)
 
     def lock(self, identity: Identity, timeout: float) -> AbstractContextManager[None]:
         """Lets one process of this user renew at a time, by a lock file.

@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 
 from vathos.errors import StoreError
 from vathos.oauth.identity import Identity
-from vathos.stores.base import SwappingStore, TokenStore
+from vathos.stores.base import ListingStore, SwappingStore, TokenStore
 from vathos.stores.memory import MemoryStore
 from vathos.system.forks import ForkSafeLock, renew_after_fork
 from vathos.system.logs import logger
@@ -164,6 +164,19 @@ class ResilientStore:
         """Forgets a token, if the store works."""
         self._spare.delete(identity)
         self._tried("emptied", lambda: self.store.delete(identity), otherwise=None)
+
+    def former(self, identity: Identity) -> Mapping[str, Token]:
+        """Returns what other secrets of the account obtained, as far as the store can tell."""
+        store = self.store
+        if not isinstance(store, ListingStore):
+            return {}
+        return self._tried("read", lambda: store.former(identity), otherwise={})
+
+    def drop(self, name: str) -> None:
+        """Deletes an entry that `former` has found, if the store works."""
+        store = self.store
+        if isinstance(store, ListingStore):
+            self._tried("emptied", lambda: store.drop(name), otherwise=None)
 
     @contextmanager
     def locked(self, identity: Identity, timeout: float) -> Iterator[None]:
