@@ -25,8 +25,9 @@ FLOORS: list[set[str]] = [
     {"bearer"},
     {"auth", "dropin"},
     {"assembly"},
-    {"session", "authentication", "source", "integrations"},
+    {"session", "authentication", "source"},
     {"__init__"},
+    {"integrations"},
     {"cli"},
     {"commands", "__main__"},
 ]

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import Any
 
-from vathos.bearer import Ask, Bearer, ask, header, told
-from vathos.config.settings import checked_origins
-from vathos.errors import VathosError
+from vathos.bearer import Ask, ask, header, told
+from vathos.integrations.carrying_out import ApiBearer, asked, token_of
 from vathos.oauth.urls import receiver_of
 from vathos.system.logs import logger
-from vathos.system.loops import shared_work
-from vathos.token_source import CachedSource, Source, TokenSource
-from vathos.tokens import Token, now
+from vathos.token_source import CachedSource, TokenSource
+from vathos.tokens import Token
 
 __all__ = ["BearerFlow"]
 
@@ -27,7 +25,7 @@ _MOST_KNOWN = 256
 """Origins that are remembered as ones that may get the token."""
 
 
-class BearerFlow(Bearer):
+class BearerFlow(ApiBearer):
     """Puts `Authorization: Bearer …` on requests, and retries a request once after a 401.
 
     The flow holds no lock, and nothing of it belongs to an event loop.
@@ -52,21 +50,8 @@ class BearerFlow(Bearer):
         origins: str | Iterable[str] | None = None,
         replay: bool = True,
     ) -> None:
-        base_url = None
-        if isinstance(source, Source):
-            base_url = source.base_url
-            if origins is None and source.settings.base_url_is_explicit:
-                origins = base_url
-        cached = source if isinstance(source, CachedSource) else None
-        super().__init__(
-            source,
-            origins=None if origins is None else checked_origins(origins),
-            base_url=base_url,
-            clock=cached.clock if cached else now,
-            events=cached.events if cached else None,
-            replay=replay,
-        )
-        self._at_once = cached.at_once if cached else _nothing
+        super().__init__(source, origins=origins, replay=replay)
+        self._at_once = source.at_once if isinstance(source, CachedSource) else _nothing
         self._known: set[tuple[str, bytes, int | None]] = set()  # origins that may get the token
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
@@ -119,11 +104,7 @@ class BearerFlow(Bearer):
         if not self._gets_token(request.url):
             yield request
             return
-        token: Token | VathosError | None = self._at_once()
-        if token is None:
-            token = await _asked(self.source, Ask())
-        if isinstance(token, VathosError):
-            raise token
+        token = self._at_once() or await token_of(self.source)
         request.headers["Authorization"] = header(token)
         response = yield request
         if not _is_refused(response, token):
@@ -133,7 +114,7 @@ class BearerFlow(Bearer):
         while step is not None:
             answer: Any = None
             if isinstance(step, Ask):
-                answer = await _asked(self.source, step)
+                answer = await asked(self.source, step)
             elif again := _again(response.request, step.token):
                 response = yield again
                 answer = response.status_code
@@ -149,20 +130,6 @@ class BearerFlow(Bearer):
         if len(self._known) < _MOST_KNOWN:
             self._known.add(key)
         return True
-
-
-async def _asked(source: TokenSource, step: Ask) -> Token | VathosError:
-    """Carries out a step without blocking the event loop."""
-    if not isinstance(source, CachedSource):
-        key = (id(source), header(step.rejected) if step.rejected else None)
-        token: Token | VathosError = await shared_work.run(key, lambda: ask(source, step))
-        return token
-    # The source's own time is the longest; a caller ends its waiting by a cancellation.
-    timeout = None if step.most >= source.timeout else step.most
-    try:
-        return await source.atoken(step.rejected, timeout=timeout)
-    except VathosError as error:
-        return error
 
 
 def _nothing() -> None:
