@@ -415,6 +415,16 @@ def test_key_of_endless_parts_is_an_error(written: Written, text: str) -> None:
     assert read_profile({}, path=written("# " + "." * 1000 + "\n[profile.default]\n")) is not None
 
 
+@pytest.mark.fault(44)
+@pytest.mark.parametrize("filling", ["  ", "x "])
+def test_long_string_that_looks_like_a_table_is_read(written: Written, filling: str) -> None:
+    """A string of 24 kB takes no longer for how its lines begin; it took minutes."""
+    lines = f'client_id = """\n[{filling * 12_000}\n"""\nscope = "x"\n'
+    profile = read_profile({}, path=written(f"[ profile . default ]\n{lines}"))
+    assert profile is not None
+    assert profile.entries["scope"].place.endswith("line 5")
+
+
 def test_profile_without_a_secret_may_be_read_by_others(written: Written) -> None:
     """What holds no secret need not be hidden."""
     written('[profile.default]\nclient_id = "app"\nclient_secret_file = "x"\n').chmod(0o644)

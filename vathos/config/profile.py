@@ -225,8 +225,12 @@ def _line_of(text: str, table: str, key: str) -> int | None:
 
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            current = re.sub(r"\s*\.\s*", ".", header[1]).replace('"', "").replace("'", "")
+        # Patterns that take linear time, as a line may be a part of a long string.
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            parts = (
+                part.strip().replace('"', "").replace("'", "") for part in header[1].split(".")
+            )
+            current = ".".join(parts)
             if not table and current.split(".")[0] == key:
                 return number
         elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
