@@ -81,5 +81,5 @@ IMPORTS = {
     "file": "filelock",
     "keyring": "keyring, filelock",
     "redis": "redis, cryptography",
-    "cli": "rich, shtab, tomlkit",
+    "cli": "rich, shtab, tomlkit, filelock, platformdirs",
 }
