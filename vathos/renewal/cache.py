@@ -101,10 +101,14 @@ class TokenCache:
     def replace(
         self, identity: Identity, older: Token | None, token: Token, rejected: Token | None
     ) -> None:
-        """Stores a new token, unless a newer one is there, as the lock may have been lost."""
+        """Stores a new token, unless the one that it replaces has gone, as the lock may be lost."""
         if older is not None and self._store.swap(identity, older, token):
             return
         there = self.stored(identity)
+        # Where there was an entry, another one is newer, and none means that it was logged out.
+        # The same one is still there if the store failed a moment ago.
+        if older is not None and not older.is_same(there):
+            return
         if there is None:
             self._store.save(identity, token)
         elif not self.serves(there, rejected, fresh=True):
