@@ -11,9 +11,10 @@ import requests
 from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
+import vathos
 from tests.helpers import together
 from tests.wire import closed_port
-from vathos import VathosSession
+from vathos import VathosSession, get_service_account_token
 from vathos.config.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
 from vathos.errors import ConfigurationError, InsecureTransportError
 from vathos.stores.memory import MemoryStore
@@ -105,6 +106,36 @@ def test_defaults_are_the_vathos_service() -> None:
     session = VathosSession("robot", "secret")
     assert session.base_url == DEFAULT_BASE_URL == "https://api.vathos.net/v1"
     assert session._settings.token_url == DEFAULT_TOKEN_URL
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "https://api.example.com/v1"])
+@pytest.mark.parametrize("build", [VathosSession, vathos.source])
+def test_secret_is_not_posted_to_the_built_in_server(build: Any, url: str) -> None:
+    """A base URL elsewhere without an authorization server is refused when the session is built."""
+    with pytest.raises(ConfigurationError, match=r"set issuer= or token_url= \(VATHOS_ISSUER, "):
+        build("robot", "secret", base_url=url)
+    assert build("robot", "secret", base_url=url, issuer="https://id.example.com").base_url == url
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_token_is_not_sent_to_the_built_in_api(
+    vathos_server: AuthorizationServer, *, prepare: bool
+) -> None:
+    """With a token URL alone, whole URLs are called; a relative path is refused with its remedy."""
+    account = {**vathos_server.service_account, "base_url": None}
+    session = VathosSession(**account, store=MemoryStore())
+    call: Any = session.request
+    if prepare:
+        call = lambda *of: session.send(session.prepare_request(requests.Request(*of)))  # noqa: E731
+    with pytest.raises(ConfigurationError, match=r"path 'orders' needs .* set base_url= "):
+        call("GET", "orders")
+    assert vathos_server.count() == 0
+    assert session.get(f"{vathos_server.api_url}/orders").status_code == 200
+    assert get_service_account_token(
+        vathos_server.client_id,
+        vathos_server.client_secret,
+        token_url=vathos_server.token_url,
+    )
 
 
 def test_settings_that_were_found_already(

@@ -31,8 +31,8 @@ from vathos.testing import AuthorizationServer
 )
 def test_source_can_be_called_however_it_was_imported(code: str) -> None:
     """The name is a module and a function at once, in every order of imports."""
-    call = "print(source('robot', 'secret', base_url='https://api.invalid/v1').base_url)"
-    assert python(f"{code}\n{call}") == "https://api.invalid/v1\n"
+    call = "print(source('robot', 'secret', base_url='https://api.vathos.net/v2').base_url)"
+    assert python(f"{code}\n{call}") == "https://api.vathos.net/v2\n"
 
 
 def test_source_serves_sessions_functions_and_coroutines(

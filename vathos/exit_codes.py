@@ -109,13 +109,15 @@ def said(error: BaseException) -> str:
 _OPTIONS = {
     "token_url=": "--token-url",
     "issuer=": "--issuer",
+    "base_url=": "--base-url",
     "verify=": "--ca-bundle",
     "proxies=, ": "",
     " or the arguments": ", or --client-id and --client-secret-file",
 }
 _ARGUMENTS = re.compile(
     # Only as our own messages have them: a server may say `issuer=https://…`.
-    r"(?<=[ (])(?:(?:token_url|issuer|verify)=(?=[ ,)])|proxies=, )|(?<=SECRET) or the arguments"
+    r"(?<=[ (])(?:(?:token_url|issuer|base_url|verify)=(?=[ ,)])|proxies=, )"
+    r"|(?<=SECRET) or the arguments"
 )
 
 

@@ -69,8 +69,10 @@ class VathosSession(FastSession, SourcedSession):
         username: User name of a person, or `None` for a service account.
         password: The person's password, or a function that returns it; called at each renewal.
         base_url: Base URL of the API, to which relative paths are added; by default
-            `https://api.vathos.net/v1`.
-        token_url: URL of the token endpoint.
+            `https://api.vathos.net/v1`, and none with an authorization server outside of
+            `vathos.net`.
+        token_url: URL of the token endpoint; by default that of the Vathos service. It or `issuer`
+            is needed with a base URL outside of `vathos.net`.
         scope: Scope to ask for, as text or as names; by default the server decides.
         audience: Audience to ask for, if the server wants it.
         store: Where tokens are kept: a store or its URL (`file:`, `keyring:`, `redis://…`). By

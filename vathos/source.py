@@ -66,7 +66,8 @@ def source(
         username: User name of a person, or `None` for a service account.
         password: The person's password, or a function that returns it; called at each renewal.
         base_url: Base URL of the API; if it is given, the token goes to its origin only.
-        token_url: URL of the token endpoint.
+        token_url: URL of the token endpoint; it or `issuer` is needed with a base URL outside of
+            `vathos.net`.
         issuer: URL of the issuer, whose discovery document names the token endpoint; instead of
             `token_url`.
         scope: Scope to ask for, as text or as names; by default the server decides.

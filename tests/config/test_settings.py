@@ -141,6 +141,62 @@ def test_default_base_url_chosen_by_name_is_explicit() -> None:
     assert settled({"base_url": DEFAULT_BASE_URL}).base_url_is_explicit
 
 
+# --- defaults that belong together ---------------------------------------------------------------
+
+HERE = "http://127.0.0.1:8080/v1"
+
+
+@pytest.mark.parametrize(
+    ("given", "token_url", "base_url"),
+    [
+        ({"base_url": "https://eu.vathos.net/v2"}, DEFAULT_TOKEN_URL, "https://eu.vathos.net/v2"),
+        ({"base_url": "https://VATHOS.net./v2"}, DEFAULT_TOKEN_URL, "https://VATHOS.net./v2"),
+        ({"base_url": "https://api.example/v1"}, "", "https://api.example/v1"),
+        ({"base_url": "https://api.evilvathos.net"}, "", "https://api.evilvathos.net"),
+        ({"base_url": HERE}, "", HERE),
+        ({"token_url": "https://id.vathos.net/t"}, "https://id.vathos.net/t", DEFAULT_BASE_URL),
+        ({"token_url": "https://id.example/t"}, "https://id.example/t", ""),
+        ({"token_url": HERE}, HERE, ""),
+        ({"issuer": "https://id.example"}, "", ""),
+        ({"issuer": "https://id.vathos.net"}, "", DEFAULT_BASE_URL),
+        ({"token_url": HERE, "base_url": DEFAULT_BASE_URL}, HERE, DEFAULT_BASE_URL),
+        ({"token_url": DEFAULT_TOKEN_URL, "base_url": HERE}, DEFAULT_TOKEN_URL, HERE),
+    ],
+)
+@pytest.mark.parametrize("place", ["argument", "variable"])
+def test_a_default_goes_only_with_its_own_domain(
+    given: dict[str, Any], token_url: str, base_url: str, place: str
+) -> None:
+    """Neither the secret nor the token goes to the service by default if the other is elsewhere."""
+    environ = {f"VATHOS_{name.upper()}": value for name, value in given.items()}
+    settings = settled(given) if place == "argument" else settled(environ=environ)
+    assert (settings.token_url, settings.base_url) == (token_url, base_url)
+    by_default = {name for name, where in settings.sources.items() if where == "default"}
+    assert by_default == {"token_url", "base_url"} - given.keys() - (
+        {name for name in ("token_url", "base_url") if not getattr(settings, name)}
+    )
+
+
+def test_authorization_server_of_another_api_must_be_named() -> None:
+    """The secret is not posted to the built-in server for an API that it does not serve."""
+    settings = settled({**CLIENT, "base_url": "https://api.example/v1"})
+    with pytest.raises(ConfigurationError) as caught:
+        _ = settings.authority
+    assert str(caught.value) == (
+        "the authorization server of the API https://api.example/v1 is not named, and the built-in "
+        "one serves only vathos.net; set issuer= or token_url= (VATHOS_ISSUER, VATHOS_TOKEN_URL)"
+    )
+
+
+def test_another_api_for_the_built_in_server_is_refused() -> None:
+    """A source of the built-in server is not given an API of somebody else's."""
+    assert settled(CLIENT).at("https://eu.vathos.net").base_url == "https://eu.vathos.net"
+    with pytest.raises(ConfigurationError, match=r"API https://api\.example is not named"):
+        settled(CLIENT).at("https://api.example")
+    named = settled({**CLIENT, "token_url": DEFAULT_TOKEN_URL}).at("https://api.example")
+    assert named.base_url == "https://api.example"
+
+
 # --- who is meant -------------------------------------------------------------------------------
 
 

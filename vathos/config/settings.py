@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from vathos.config.layers import (
     Layer,
@@ -23,7 +23,7 @@ from vathos.config.layers import (
 from vathos.config.names import KEYS, PROOFS, SECRETS, variable
 from vathos.config.profile import read_profile
 from vathos.grants import ClientCredentialsGrant, Grant, PasswordGrant, Secret, scope_text
-from vathos.oauth.urls import checked_url
+from vathos.oauth.urls import checked_url, origin_of
 from vathos.system.late_errors import configuration_error
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ __all__ = [
 
 DEFAULT_TOKEN_URL = "https://auth.gke.vathos.net/auth/realms/picking/protocol/openid-connect/token"  # noqa: S105 - a URL
 DEFAULT_BASE_URL = "https://api.vathos.net/v1"
+_DOMAIN = "vathos.net"
+"""Each of the two defaults goes only with a host of this domain."""
 
 _CREDENTIALS = ("client_id", *PROOFS, "username", "password")
 _METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt")
@@ -56,8 +58,9 @@ class Settings:
 
     Attributes:
         token_url: URL of the token endpoint; empty if an issuer is given, as its discovery document
-            names the token endpoint.
-        base_url: Base URL of the API.
+            names the token endpoint, and if only a base URL outside of `vathos.net` is given.
+        base_url: Base URL of the API; empty if only an authorization server outside of `vathos.net`
+            is given.
         base_url_is_explicit: Whether the base URL was chosen; `False` for the default.
         client_id: Client identifier, or `None`.
         client_secret: Client secret, or `None`.
@@ -111,8 +114,12 @@ class Settings:
 
     @property
     def authority(self) -> str:
-        """The URL that identifies the authorization server: the issuer, else the token endpoint."""
-        return self.issuer or self.token_url
+        """The URL that identifies the authorization server: the issuer, else the token endpoint.
+
+        Raises:
+            ConfigurationError: If none is named, and the base URL is not that of a Vathos API.
+        """
+        return self.issuer or self.token_url or _refuse_api(self.base_url)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -136,11 +143,13 @@ class Settings:
             The settings with that base URL.
 
         Raises:
-            ConfigurationError: If it is malformed.
+            ConfigurationError: If it is malformed, or no API of the built-in authorization server.
         """
         if base_url is None:
             return self
         checked = checked_url("base_url", base_url)
+        if self.sources.get("token_url") == "default" and not _is_built_in(checked):
+            _refuse_api(checked)
         return replace(self, base_url=checked, base_url_is_explicit=True)
 
     @property
@@ -323,10 +332,13 @@ def _settings(
     authentication = texts["client_authentication"]
     signer = found["client_key_signer"].value if "client_key_signer" in found else None
     _check_method(authentication, found)
-    defaults = {"base_url": "default"} | ({} if "issuer" in found else {"token_url": "default"})
+    server, api = texts["issuer"] or texts["token_url"], texts["base_url"]
+    # A default beside another's server or API would give a secret or a token to a third party.
+    defaults = {} if server or not _is_built_in(api) else {"token_url": DEFAULT_TOKEN_URL}
+    defaults |= {} if api or not _is_built_in(server) else {"base_url": DEFAULT_BASE_URL}
     return Settings(
-        token_url=texts["token_url"] or ("" if texts["issuer"] else DEFAULT_TOKEN_URL),
-        base_url=texts["base_url"] or DEFAULT_BASE_URL,
+        token_url=texts["token_url"] or defaults.get("token_url", ""),
+        base_url=api or defaults.get("base_url", ""),
         base_url_is_explicit="base_url" in found,
         client_id=texts["client_id"],
         client_secret=_hidden(found.get("client_secret")),
@@ -348,7 +360,21 @@ def _settings(
         timeout=_seconds("timeout", found),
         token_timeout=_seconds("token_timeout", found) or 30.0,
         profile=profile,
-        sources=defaults | {name: value.place for name, value in found.items()},
+        sources=dict.fromkeys(defaults, "default")
+        | {name: value.place for name, value in found.items()},
+    )
+
+
+def _is_built_in(url: str | None) -> bool:
+    """Tells whether a URL is the service's own, so that the other default goes with it."""
+    host = _DOMAIN if url is None else origin_of(url).host
+    return f".{host}".endswith(f".{_DOMAIN}")
+
+
+def _refuse_api(base_url: str) -> NoReturn:
+    configuration_error(
+        f"the authorization server of the API {base_url} is not named, and the built-in one serves "
+        f"only {_DOMAIN}; set issuer= or token_url= (VATHOS_ISSUER, VATHOS_TOKEN_URL)"
     )
 
 

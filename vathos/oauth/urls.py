@@ -117,6 +117,11 @@ def join(base_url: str, path: str) -> str:
     Unlike with `urllib.parse.urljoin`, a leading slash does not climb out of the base, and a
     leading double slash does not name another host; `..` that would climb out of it is refused.
     """
+    if not base_url:
+        configuration_error(
+            f"the path {path!r} needs a base URL, and the built-in one does not belong to your "
+            "authorization server; set base_url= (VATHOS_BASE_URL), or pass the whole URL"
+        )
     base = base_url.rstrip("/")
     path = path.strip().lstrip("/")
     if ".." in (unquote(path) if "%" in path else path):

@@ -22,6 +22,24 @@ def origin_of(server: AuthorizationServer) -> str:
     return server.api_url.removesuffix("/v1")
 
 
+def test_no_api_is_checked_where_none_is_named(vathos: Driver) -> None:
+    """With a token URL alone there is no API to ask; that is a warning."""
+    report = doctor(vathos, VATHOS_BASE_URL="")
+    assert report.bad == []
+    assert report.words("API") == "no base URL is set → set VATHOS_BASE_URL to check the API too"
+    assert vathos.server.api.requests == ()
+
+
+def test_authorization_server_must_be_named(vathos: Driver) -> None:
+    """A base URL elsewhere without an authorization server is told, and nothing is asked."""
+    report = doctor(vathos, VATHOS_TOKEN_URL="")
+    assert report.status == Exit.CONFIGURATION
+    assert report.bad == ["network"]
+    remedy = "set --issuer or --token-url (VATHOS_ISSUER, VATHOS_TOKEN_URL)"
+    assert remedy in report.words("network")
+    assert vathos.server.count() == 0
+
+
 def test_missing_auth_is_found(vathos: Driver) -> None:
     """A path without /auth that needs it fails with 3, and the right URL is the fix."""
     origin = origin_of(vathos.server)

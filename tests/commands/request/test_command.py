@@ -254,12 +254,13 @@ def test_repeated_prefix_of_a_path(vathos: Driver, path: str, warned: bool) -> N
 def test_foreign_url_is_refused(vathos: Driver, base: str) -> None:
     """A whole URL of another origin is refused before anything is sent; one flag allows it."""
     environ = {} if base == "explicit" else {"VATHOS_BASE_URL": ""}
-    known = vathos.server.api_url.removesuffix("/v1") if not environ else "https://api.vathos.net"
+    known = f"the token is for {vathos.server.api_url.removesuffix('/v1')} and"
+    whose = "no API is named, and the token" if environ else known
     with api_of(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as api:
         done = vathos("request", f"{api.url}/x", **environ)
         assert done == (
             *(Exit.UNSAFE, ""),
-            f"vathos: the token is for {known} and is not sent to {api.url}; "
+            f"vathos: {whose} is not sent to {api.url}; "
             f"if that is your API, use --base-url {api.url}\n",
         )
         assert (vathos.server.count(), api.asked) == (0, [])

@@ -83,7 +83,7 @@ def _checks(options: argparse.Namespace) -> Iterator[Check]:
             "this machine", _FIX, local.local_checks, each, options.config, os.environ, network
         )
         if network:
-            yield from run_check("network", _FIX, server.ServerChecks(each).run)
+            yield from run_check("network", _FIX, lambda it: server.ServerChecks(it).run(), each)
 
 
 def _status(checks: list[Check]) -> Exit:

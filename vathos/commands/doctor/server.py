@@ -54,9 +54,11 @@ class ServerChecks:
         reached = yield from until_failed(Route(authority, settings, self._timeout).run())
         if reached:
             yield from self._authorization_server()
-        if origin_of(api) != origin_of(authority):
+        if not api:
+            yield warning("API", "no base URL is set", "set VATHOS_BASE_URL to check the API too")
+        elif origin_of(api) != origin_of(authority):
             reached = yield from until_failed(Route(api, settings, self._timeout, "API ").run())
-        if reached:
+        if reached and api:
             yield from run_check("API", "check the base URL (VATHOS_BASE_URL)", self._api)
         if self._token is not None:
             yield from self._end(self._token)

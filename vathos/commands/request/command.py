@@ -150,8 +150,9 @@ def _check(options: argparse.Namespace) -> None:
 def _absolute(url: str, settings: Settings) -> str:
     """Puts a path below the base URL; refuses a URL of another origin."""
     if not is_absolute(url):
+        joined = join(settings.base_url, url)
         _warn_of_repetition(url, settings.base_url)
-        return join(settings.base_url, url)
+        return joined
     try:
         origin = receiver_of(url)
         user = urlsplit(url).netloc.rpartition("@")[1]
@@ -167,11 +168,12 @@ def _absolute(url: str, settings: Settings) -> str:
         raise CommandError(
             Exit.USAGE, "the URL must not hold a user name or password (before the @)"
         )
-    if origin != (allowed := origin_of(settings.base_url)):
+    allowed = origin_of(settings.base_url) if settings.base_url else None
+    if origin != allowed:
+        whose = f"the token is for {allowed} and" if allowed else "no API is named, and the token"
         raise CommandError(
             Exit.UNSAFE,
-            f"the token is for {allowed} and is not sent to {origin}; "
-            f"if that is your API, use --base-url {origin}",
+            f"{whose} is not sent to {origin}; if that is your API, use --base-url {origin}",
         )
     return url
 
