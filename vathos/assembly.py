@@ -88,7 +88,7 @@ def build_auth(
     return BearerAuth(
         source,
         origins=checked,
-        base_url=settings.base_url or None,
+        base_url=settings.base_url,
         clock=source.clock,
         events=source.events,
         replay=replay,

@@ -82,7 +82,7 @@ class Bearer:
         self.replay = replay
         self.events = events or Events()
         self.origins = None if origins is None else frozenset(origin_of(url) for url in origins)
-        self.base_url = base_url
+        self.base_url = base_url or None
         self.clock = clock
 
     def may_get_token(self, origin: Origin, url: str) -> bool:
