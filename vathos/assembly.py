@@ -20,7 +20,14 @@ from vathos.system.bounded import Bounded
 from vathos.token_source import CachedSource, Source
 from vathos.tokens import Instant, Token, now
 
-__all__ = ["build_auth", "build_endpoint", "build_source", "forget_sources", "remembered_source"]
+__all__ = [
+    "build_auth",
+    "build_endpoint",
+    "build_source",
+    "forget_sources",
+    "remembered_source",
+    "transport_of",
+]
 
 
 def build_endpoint(
@@ -37,14 +44,22 @@ def build_endpoint(
     kind = TokenEndpoint if settings.issuer is None else DiscoveredEndpoint
     if client_authentication is None:
         client_authentication = settings.client_authentication
-    if client_authentication in {None, "private_key_jwt"}:  # a secret, if any, is sent as usual
+    if client_authentication in {None, "private_key_jwt", "tls_client_auth"}:
         client_authentication = "client_secret_post"
     return kind(
         settings.authority,
-        transport=transport or Transport(verify=settings.ca_bundle or True),
+        transport=transport or transport_of(settings),
         client_authentication=client_authentication,
         clock=clock,
     )
+
+
+def transport_of(settings: Settings) -> Transport:
+    """Returns how servers are reached: with the CA bundle and the certificate of the settings."""
+    from vathos.oauth.certificate import ClientCertificate  # noqa: PLC0415 - seldom
+
+    cert = None if settings.certificate is None else ClientCertificate(*settings.certificate)
+    return Transport(verify=settings.ca_bundle or True, cert=cert)
 
 
 def build_source(

@@ -40,7 +40,7 @@ _BESIDE_SOURCE = frozenset(
 
 _CREDENTIALS = (
     *("client_secret", "username", "password", "assertion_file", "assertion"),
-    *("client_key_file", "client_key_signer"),
+    *("client_key_file", "client_key_signer", "client_cert_file"),
 )
 
 
@@ -97,6 +97,10 @@ class VathosSession(FastSession, SourcedSession):
         client_key_signer: A function from bytes to their signature in place of a file, for a key in
             a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
             attribute `algorithm` names what it makes (RFC 7518 §3.1).
+        client_cert_file: PEM file with the client's TLS certificate (RFC 8705) and its key, or with
+            the key in `client_key_file`. Without another proof, or with
+            `client_authentication="tls_client_auth"`, it proves who the client is. It is used for
+            token requests and API requests, and anew as soon as it is replaced.
         store_key_file: File with at least 32 random bytes or a private key, with which a Redis
             store encrypts tokens where the client has no secret; the same on each machine.
         token_parameters: Extra fields of the token request, sent at each renewal too.
@@ -146,6 +150,7 @@ class VathosSession(FastSession, SourcedSession):
         client_key_file: str | os.PathLike[str] | None = None,
         client_key_id: str | None = None,
         client_key_signer: Callable[[bytes], bytes] | None = None,
+        client_cert_file: str | os.PathLike[str] | None = None,
         store_key_file: str | os.PathLike[str] | None = None,
         token_parameters: Mapping[str, str] | None = None,
         token_updater: Callable[[dict[str, Any]], object] | None = None,
@@ -189,6 +194,8 @@ class VathosSession(FastSession, SourcedSession):
         mount(self)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
+        if self._settings.certificate is not None:
+            _follow_certificate(self, *self._settings.certificate)
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             self._is_plain = bool(oauth)
@@ -422,6 +429,14 @@ def _without_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
 
     given = {**arguments, "oauth": SecretFields(arguments["oauth"])}
     return {**given, **{name: hidden(given[name]) for name in ("client_secret", "password")}}
+
+
+def _follow_certificate(session: VathosSession, path: str, key: str | None) -> None:
+    from vathos.dropin.certificate_adapter import mount_for_certificate  # noqa: PLC0415 - seldom
+    from vathos.oauth.certificate import ClientCertificate  # noqa: PLC0415 - seldom
+
+    session.cert = ClientCertificate(path, key)
+    mount_for_certificate(session)
 
 
 def _settings_beside(source: Source, arguments: dict[str, Any]) -> Settings:

@@ -45,6 +45,7 @@ def source(
     client_key_file: str | os.PathLike[str] | None = None,
     client_key_id: str | None = None,
     client_key_signer: Callable[[bytes], bytes] | None = None,
+    client_cert_file: str | os.PathLike[str] | None = None,
     store_key_file: str | os.PathLike[str] | None = None,
     token_parameters: Mapping[str, str] | None = None,
     on_event: Callable[[Event], object] | None = None,
@@ -90,6 +91,10 @@ def source(
         client_key_signer: A function from bytes to their signature in place of a file, for a key in
             a chip or a key service; for other signatures than ES256, ES384, ES512 and RS256, its
             attribute `algorithm` names what it makes (RFC 7518 §3.1).
+        client_cert_file: PEM file with the client's TLS certificate (RFC 8705) and its key, or with
+            the key in `client_key_file`. Without another proof, or with
+            `client_authentication="tls_client_auth"`, it proves who the client is. It is used for
+            token requests and API requests, and anew as soon as it is replaced.
         store_key_file: File with at least 32 random bytes or a private key, with which a Redis
             store encrypts tokens where the client has no secret; the same on each machine.
         token_parameters: Extra fields of the token request, sent at each renewal too.

@@ -28,6 +28,7 @@ def proof_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
         "client_key_file": _path(given["client_key_file"]),
         "client_key_id": given["client_key_id"],
         "client_key_signer": given["client_key_signer"],
+        "client_cert_file": _path(given["client_cert_file"]),
         "store_key_file": _path(given["store_key_file"]),
         "client_authentication": given["client_authentication"],
     }
@@ -41,6 +42,10 @@ def client_of_settings(settings: Settings) -> ClientAuthentication:
     """Makes what proves who the client is of settings that have it, but for a secret."""
     if settings.client_assertion is not None:
         return assertion_of(settings.client_assertion, settings.sources["client_assertion"])
+    if settings.has_certificate_only and settings.client_cert_file is not None:
+        from vathos.oauth.client_authentication import TlsClientAuth  # noqa: PLC0415 - seldom
+
+        return TlsClientAuth(settings.client_cert_file)
     from vathos.oauth.private_key import PrivateKeyJwt  # noqa: PLC0415 - seldom
 
     path, name = settings.client_key_file, settings.client_key_id

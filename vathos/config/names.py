@@ -35,9 +35,10 @@ KEYS = {
     "scope": Key("scope", "scope to ask for"),
     "audience": Key("text", "audience to ask for"),
     "client_authentication": Key(
-        "text", "client_secret_post, client_secret_basic or private_key_jwt"
+        "text", "client_secret_post, client_secret_basic, private_key_jwt, tls_client_auth"
     ),
     "token_store": Key("store", "where tokens are kept: file:, file:/path, keyring:, redis://…"),
+    "client_cert_file": Key("path", "certificate of the client, with its key"),
     "store_key_file": Key("path", "key to encrypt a shared store with, without a secret"),
     "ca_bundle": Key("path", "file with the CA certificates to trust"),
     "timeout": Key("number", "seconds for each API request that names no timeout"),

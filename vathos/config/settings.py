@@ -43,9 +43,11 @@ DEFAULT_BASE_URL = "https://api.vathos.net/v1"
 _DOMAIN = "vathos.net"
 """Each of the two defaults goes only with a host of this domain."""
 
-_CREDENTIALS = ("client_id", *PROOFS, "username", "password")
-_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt")
+_CREDENTIALS = ("client_id", *PROOFS, "client_cert_file", "username", "password")
+_TLS = "tls_client_auth"
+_METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt", _TLS)
 _PERSON = frozenset({"username", "password"})
+_NOT_WITH_TLS = frozenset({"client_secret", "client_assertion", "client_key_signer"})
 _ONE_OF = (frozenset({"token_url", "issuer"}), frozenset(PROOFS))
 
 Argument: TypeAlias = str | Secret | Callable[[], str]
@@ -69,6 +71,8 @@ class Settings:
             files, or `None`.
         client_key_id: Name of that key at the server, or `None` for its thumbprint.
         client_key_signer: Signs bytes with a key that is in a chip, or `None`.
+        client_cert_file: File with the client's TLS certificate (RFC 8705), or `None`; its key is
+            in the same file, or for `tls_client_auth` in `client_key_file`.
         username: User name, or `None` for a service account.
         password: Password, or `None`.
         scope: Space separated scope names, empty for the server's default.
@@ -78,8 +82,8 @@ class Settings:
         token_store: URL of the store for tokens, or `None` for the memory of this process.
         store_key_file: File with a key to encrypt with in a shared store, or `None`.
         issuer: URL of the issuer, or `None`.
-        client_authentication: `client_secret_post`, `client_secret_basic`, `private_key_jwt`, or
-            `None` if not chosen.
+        client_authentication: `client_secret_post`, `client_secret_basic`, `private_key_jwt`,
+            `tls_client_auth`, or `None` if not chosen.
         ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
         timeout: Seconds for API requests, or `None` if not chosen.
         token_timeout: Seconds to wait for a token; 30 if not chosen.
@@ -96,6 +100,7 @@ class Settings:
     client_key_file: str | None = None
     client_key_id: str | None = None
     client_key_signer: Callable[[bytes], bytes] | None = None
+    client_cert_file: str | None = None
     username: str | None = None
     password: Secret | None = None
     scope: str = ""
@@ -125,7 +130,8 @@ class Settings:
     def missing(self) -> tuple[str, ...]:
         """Names of the credentials without which there is no grant."""
         needed: dict[str, object] = {}
-        if self.client_key_file is not None or self.client_key_signer is not None:
+        has_key = self.client_key_file is not None or self.client_key_signer is not None
+        if has_key or self.has_certificate_only:
             needed = {"client_id": self.client_id}
         elif self.client_assertion is None:
             needed = {"client_id": self.client_id, "client_secret": self.client_secret}
@@ -153,6 +159,21 @@ class Settings:
         return replace(self, base_url=checked, base_url_is_explicit=True)
 
     @property
+    def has_certificate_only(self) -> bool:
+        """Whether the certificate of TLS proves who the client is (RFC 8705 §2.1)."""
+        if self.client_authentication is not None:
+            return self.client_authentication == _TLS
+        others = (self.client_secret, self.client_assertion, self.client_key_signer)
+        return self.client_cert_file is not None and others == (None, None, None)
+
+    @property
+    def certificate(self) -> tuple[str, str | None] | None:
+        """The files of the client's certificate and of its key, or `None`."""
+        if self.client_cert_file is None:
+            return None
+        return self.client_cert_file, self.client_key_file if self.has_certificate_only else None
+
+    @property
     def _store_key(self) -> Secret | None:
         if self.store_key_file is None:
             return None
@@ -163,7 +184,8 @@ class Settings:
     @property
     def client(self) -> ClientAuthentication | None:
         """What proves who the client is in place of a secret, or `None`."""
-        if self.client_secret is not None or not any(map(self.sources.get, PROOFS)):
+        has_other = any(map(self.sources.get, PROOFS)) or self.has_certificate_only
+        if self.client_secret is not None or not has_other:
             return None
         from vathos.config.client import client_of_settings  # noqa: PLC0415 - seldom
 
@@ -280,6 +302,8 @@ def _fill(found: Layer, layer: Layer, closed: frozenset[str]) -> frozenset[str]:
     refuse_two_proofs(layer)
     # Of these one is enough, and what a higher layer says stands alone.
     taken = {name for names in _ONE_OF if not names.isdisjoint(found) for name in names}
+    if "client_authentication" in found and found["client_authentication"].value == _TLS:
+        taken |= _NOT_WITH_TLS
     for name, value in layer.items():
         if name not in closed | taken:
             found.setdefault(name, value)
@@ -346,6 +370,7 @@ def _settings(
         client_key_file=texts["client_key_file"],
         client_key_id=texts["client_key_id"],
         client_key_signer=signer,
+        client_cert_file=texts["client_cert_file"],
         username=texts["username"],
         password=_hidden(found.get("password")),
         scope=texts["scope"] or "",
@@ -382,9 +407,10 @@ def _check_method(method: str | None, found: Layer) -> None:
     """Refuses a method that there is not, and half of one."""
     if method not in {None, *_METHODS}:
         label = found["client_authentication"].label
+        said = f"is {method!r}; it" if label == "argument" else f"({label})"
         configuration_error(
-            f"client_authentication ({label}) must be client_secret_post or client_secret_basic, "
-            "or private_key_jwt with a key"
+            f"client_authentication {said} must be client_secret_post or client_secret_basic, "
+            "or private_key_jwt with a key, or tls_client_auth with a certificate"
         )
     has_key = not {"client_key_file", "client_key_signer"}.isdisjoint(found)
     if method == "private_key_jwt" and not has_key and "client_assertion" not in found:
@@ -392,10 +418,26 @@ def _check_method(method: str | None, found: Layer) -> None:
             f"client_authentication ({found['client_authentication'].label}) is private_key_jwt, "
             "and there is no key: set client_key_file (VATHOS_CLIENT_KEY_FILE)"
         )
+    if method == _TLS:
+        _check_certificate(found)
     if "client_key_id" in found and not has_key:
         configuration_error(
             f"client_key_id ({found['client_key_id'].label}) names a key, and there is neither "
             "client_key_file (VATHOS_CLIENT_KEY_FILE) nor client_key_signer"
+        )
+
+
+def _check_certificate(found: Layer) -> None:
+    label = found["client_authentication"].label
+    if other := next((name for name in _NOT_WITH_TLS if name in found), None):
+        configuration_error(
+            f"both client_authentication ({label}), which is {_TLS}, and {found[other].label} are "
+            "given; remove one of them"
+        )
+    if "client_cert_file" not in found:
+        configuration_error(
+            f"client_authentication ({label}) is {_TLS}, and there is no certificate: set "
+            "client_cert_file (VATHOS_CLIENT_CERT_FILE)"
         )
 
 

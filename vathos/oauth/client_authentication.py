@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote_plus
 
@@ -23,6 +25,7 @@ __all__ = [
     "ClientSecret",
     "Occasion",
     "Proof",
+    "TlsClientAuth",
     "client_of",
     "is_unicode",
     "secrets_sent",
@@ -170,6 +173,66 @@ class ClientSecret:
 
     def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
         """Tells that there is no other way: there is one secret."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClientAuth:
+    """A certificate proves who the client is when the connection is made (RFC 8705 §2.1).
+
+    Attributes:
+        path: The file with the certificate.
+        evidence: Hash of what is in it.
+    """
+
+    path: str
+    evidence: str = ""
+
+    @property
+    def label(self) -> str:
+        """The setting it was made from."""
+        return "client_cert_file"
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """The file: what is in it may change every hour."""
+        return ("tls_client_auth", self.path)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing: the key is replaced with the certificate."""
+        return ()
+
+    @property
+    def seals(self) -> bool:
+        """There is no secret that stays."""
+        return False
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """What is wrong when the server refuses the client, and what to check."""
+        return (
+            f"the server does not take the certificate in {self.path} for this client",
+            "compare its subject with the client's settings there, and see that it has not expired",
+        )
+
+    def settled(self) -> TlsClientAuth:
+        """Reads the certificate, for what a refusal would be about."""
+        content, reason = b"", None
+        try:
+            content = Path(self.path).read_bytes()
+        except OSError as error:
+            reason = error.strerror
+        if reason is not None:
+            configuration_error(f"the file {self.path} (client_cert_file) cannot be read: {reason}")
+        return TlsClientAuth(self.path, hashlib.blake2b(content, digest_size=16).hexdigest())
+
+    def prove(self, occasion: Occasion) -> Proof:
+        """Names the client; the connection proves it."""
+        return Proof(SecretFields({"client_id": occasion.client_id}), SecretFields())
+
+    def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
+        """Tells that there is no other way: there is one certificate."""
         return False
 
 

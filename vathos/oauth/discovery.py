@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
+from vathos.oauth.certificate import ClientCertificate
 from vathos.oauth.client_authentication import Occasion
 from vathos.oauth.endpoint import Metadata, TokenEndpoint
 from vathos.oauth.exchange import get
@@ -85,6 +86,11 @@ class DiscoveredEndpoint(TokenEndpoint):
             TokenRequestError: If there was no answer.
             TokenResponseError: If there is no such document, or it is not the issuer's.
         """
+        known = self._metadata(timeout)
+        has_own = isinstance(self.transport.cert, ClientCertificate)
+        return known.with_certificate() if has_own else known
+
+    def _metadata(self, timeout: float) -> Metadata:
         known = _known.get(self.url) or _cached(self.url)
         if known is None:
             return discover(self.url, self.transport, timeout)
@@ -198,7 +204,21 @@ def _checked(issuer: str, url: str, document: Any) -> Metadata:
     if token_url is None:
         raise _broken(issuer, f"{url} names no token_endpoint")
     revocation_url = _endpoint(issuer, url, document, "revocation_endpoint")
-    return Metadata(token_url, revocation_url, time.time())
+    mtls_urls = [_alias(document, url, f"{name}_endpoint") for name in ("token", "revocation")]
+    return Metadata(token_url, revocation_url, time.time(), *mtls_urls)
+
+
+def _alias(document: dict[str, Any], url: str, name: str) -> str | None:
+    """Returns the endpoint for clients with a certificate (RFC 8705 §5), if there is a safe one.
+
+    It may be on another host than the issuer: no secret is sent there, and TLS proves the host.
+    """
+    aliases = document.get("mtls_endpoint_aliases")
+    value = aliases.get(name) if isinstance(aliases, dict) else None
+    try:
+        return checked_url(name, value, url) if isinstance(value, str) else None
+    except ConfigurationError:
+        return None
 
 
 def _broken(issuer: str, message: str) -> TokenResponseError:
@@ -248,5 +268,9 @@ def _cache(issuer: str, metadata: Metadata) -> None:
         "token_endpoint": metadata.token_url,
         "revocation_endpoint": metadata.revocation_url,
         "read_at": metadata.read_at,
+        "mtls_endpoint_aliases": {
+            "token_endpoint": metadata.mtls_token_url,
+            "revocation_endpoint": metadata.mtls_revocation_url,
+        },
     }
     write_private(path, json.dumps(document))

@@ -54,11 +54,27 @@ class Metadata(NamedTuple):
         revocation_url: URL of the revocation endpoint (RFC 7009), or `None` if it is not known.
         read_at: Unix timestamp (seconds, UTC) of the moment when the server said so; 0 if it was
             not asked.
+        mtls_token_url: URL of the token endpoint for clients with a certificate (RFC 8705 §5), or
+            `None` if it is the same.
+        mtls_revocation_url: The same for revocation.
     """
 
     token_url: str
     revocation_url: str | None = None
     read_at: float = 0.0
+    mtls_token_url: str | None = None
+    mtls_revocation_url: str | None = None
+
+    def with_certificate(self) -> Metadata:
+        """Returns the endpoints for clients with a certificate, where there are others for them.
+
+        Returns:
+            The same, with the aliases of RFC 8705 §5 in place of the URLs that have one.
+        """
+        return self._replace(
+            token_url=self.mtls_token_url or self.token_url,
+            revocation_url=self.mtls_revocation_url or self.revocation_url,
+        )
 
 
 class TokenEndpoint:

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import Any
 
-from requests.adapters import HTTPAdapter
 from requests.sessions import Session
 from urllib3.connection import HTTPConnection
 
 from vathos.errors import RenewalTimeout
 from vathos.grants import SecretFields
+from vathos.oauth.certificate import CertificateAdapter, ClientCertificate
 from vathos.oauth.failures import failure, proxy_logins, without_secrets
 from vathos.oauth.transport import Transport, ignore_netrc, shut
 from vathos.oauth.urls import is_local_http
@@ -95,6 +95,8 @@ def _exchanged(
     transport: Transport,
     timeout: float,
 ) -> Answer:
+    if isinstance(transport.cert, ClientCertificate):
+        transport.cert.context(transport.verify)  # here, where its error is told as it is
     # The socket waits a little longer, so that it is always the deadline that is reported.
     wire = _Wire(timeout + 0.25)
 
@@ -121,7 +123,7 @@ def _exchanged(
     ) from without_secrets(error, hidden)
 
 
-class _Wire(HTTPAdapter):
+class _Wire(CertificateAdapter):
     """Keeps the sockets it opens, so that another thread can cut them, and limits each step."""
 
     def __init__(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from vathos.assembly import build_endpoint
+from vathos.assembly import build_endpoint, transport_of
 from vathos.commands.doctor.checks import Check, failed, ok, run_check, until_failed, warning
 from vathos.commands.doctor.network import Route
 from vathos.config.settings import Settings
@@ -18,7 +18,7 @@ from vathos.exit_codes import Exit, said, status_of
 from vathos.oauth.discovery import discover
 from vathos.oauth.exchange import Answer, get
 from vathos.oauth.revocation import revoke
-from vathos.oauth.transport import Transport, ignore_netrc
+from vathos.oauth.transport import ignore_netrc
 from vathos.oauth.urls import keycloak_issuer, origin_of, other_realm_path
 from vathos.tokens import Token, now
 
@@ -42,7 +42,7 @@ class ServerChecks:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._setting = "VATHOS_ISSUER" if settings.issuer else "VATHOS_TOKEN_URL"
-        self._transport = Transport(verify=settings.ca_bundle or True)
+        self._transport = transport_of(settings)
         self._endpoint = build_endpoint(settings, self._transport)
         self._timeout = min(settings.token_timeout, _LONGEST)
         self._token: Token | None = None
