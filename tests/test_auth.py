@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from tests.conftest import FakeClock
 from tests.helpers import PATIENCE, service_source
@@ -308,6 +309,25 @@ def test_endless_401_is_left_for_another_connection(*, stream: bool, drip: bytes
         assert refused[0].gone.wait(PATIENCE)  # the server noticed, as it cannot send any more
         assert len(response.history[0].content) < 70_000
     assert refused[0].sent < 20_000_000
+
+
+class Replacing(HTTPAdapter):
+    """An adapter that puts another authentication in place of the token."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """Sends the request with a password."""
+        request.headers["Authorization"] = "Basic eDp5"
+        return super().send(request, *args, **kwargs)
+
+
+def test_401_of_a_request_without_our_token_is_not_retried(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """What the API refused is not our token, so no other one is obtained, and nothing is sent."""
+    session.mount("http://", Replacing())
+    assert session.get("x").status_code == 401
+    assert len(vathos_server.api.requests) == 1
+    assert vathos_server.count() == 0
 
 
 @pytest.mark.fault(39, 48)

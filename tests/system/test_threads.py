@@ -34,6 +34,18 @@ def test_work_in_time_is_finished() -> None:
     assert finished.result() not in {None, threading.get_ident()}
 
 
+def test_every_thread_is_a_daemon() -> None:
+    """None keeps a process from ending."""
+    found = [within(PATIENCE, threading.current_thread, name="vathos-test").result()]
+    assert Background().start(lambda: found.append(threading.current_thread()))
+    kettle, warmth = Kettle(), KeepWarm()
+    warmth.start(kettle)
+    found += keepers()
+    warmth.stop()
+    wait_for(lambda: len(found) == 3)
+    assert [thread.daemon for thread in found] == [True] * 3
+
+
 def test_late_work_is_left_to_itself() -> None:
     """The caller waits no longer than the deadline; the work ends when it can."""
     release, ended = threading.Event(), threading.Event()
