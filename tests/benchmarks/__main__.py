@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tests.benchmarks import memory, overhead, scenarios, starts, targets
+from tests.benchmarks import memory, overhead, scenarios, starts, targets, waiting
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.machine import machine
 from tests.benchmarks.page import Run, write
@@ -24,9 +24,11 @@ BENCHMARKS: Mapping[str, Callable[[Scale, Sequence[str]], Result]] = {
     "stampede": scenarios.stampede,
     "expiry": scenarios.expiry,
     "outage": scenarios.outage,
+    "waits": waiting.waits,
     "processes": scenarios.processes,
     "imports": starts.imports,
     "command": starts.command,
+    "refresh": waiting.refresh,
     "memory": memory.memory,
 }
 
@@ -42,6 +44,7 @@ QUICK = Scale(
     lifetimes=2,
     lifetime=2,
     processes=4,
+    waits=((2, 0.2, 4),),
     starts=5,
     memory_calls=10_000,
     memory_seconds=1.0,

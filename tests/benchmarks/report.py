@@ -27,6 +27,7 @@ class Scale:
         lifetimes: Lifetimes that the load lasts.
         lifetime: Seconds that a token lives.
         processes: Processes that start at once.
+        waits: Lifetimes, seconds of a token request, and seconds of load.
         starts: How often each process is started to be timed.
         memory_calls: Calls while memory is watched.
         memory_seconds: Seconds after which the others may stop short of those calls.
@@ -40,7 +41,8 @@ class Scale:
     repeats: int = 3
     lifetimes: int = 3
     lifetime: int = 4
-    processes: int = 8
+    processes: int = 16
+    waits: Sequence[tuple[float, float, float]] = ((2, 0.2, 12), (5, 1.0, 15), (10, 1.8, 25))
     starts: int = 21
     memory_calls: int = 100_000
     memory_seconds: float = 8.0

@@ -12,13 +12,13 @@ from tests.benchmarks.contenders import CONTENDERS, OURS, able, load, reasons
 from tests.benchmarks.contenders.base import Bed
 from tests.benchmarks.load import PAUSE, Outcome, load_by_threads
 from tests.benchmarks.measuring import in_turns, spread
-from tests.benchmarks.report import Result, Scale, by_contender
+from tests.benchmarks.report import DASH, TIMES, Result, Scale, by_contender
 from tests.benchmarks.worker import finish, start
 from tests.concurrency.serving import Remote, count, remote
 from vathos import RenewalPolicy
 from vathos.testing import AuthorizationServer, Fault
 
-__all__ = ["expiry", "outage", "processes", "stampede"]
+__all__ = ["bed_of", "expiry", "outage", "processes", "stampede"]
 
 _LEEWAY = 1 - RenewalPolicy().stale_share  # of the lifetime
 _TOKEN_DELAY = 0.2
@@ -109,19 +109,36 @@ def outage(scale: Scale, keys: Sequence[str]) -> Result:
 
 
 def processes(scale: Scale, keys: Sequence[str]) -> Result:
-    """Lets many processes make their first call at once."""
+    """Lets many processes make their first call at once, without a token and with one stored."""
     played = _played("processes", scale, keys, _many_processes, repeats=1)
+    warm = _played("processes", scale, [OURS], partial(_many_processes, warm=True), repeats=1)
     cells, figures = {}, {}
     for key, (story,) in played.items():
-        cells[key] = [f"{story.token_requests:,}", f"{story.outcome.failed:,}"]
-        figures[f"processes {key}"] = story.token_requests
+        slowest = story.outcome.slowest / _TOKEN_DELAY
+        cells[key] = [
+            f"{story.token_requests:,}",
+            f"{story.outcome.failed:,}",
+            f"{slowest:.1f}",
+            DASH,
+        ]
+        figures |= {f"processes {key}": story.token_requests, f"processes cold {key}": slowest}
+    for key, (story,) in warm.items():
+        figures[f"processes warm {key}"] = slowest = story.outcome.slowest / _TOKEN_DELAY
+        cells[key][-1] = f"{slowest:.1f}"
+    told = f"slowest first call {TIMES} token request"
     return Result(
-        "Many processes without a token",
+        "Many processes start at once",
         [
-            f"{scale.processes} processes make their first call at the same moment.",
+            f"{scale.processes} processes make their first call at the same moment; "
+            f"the token endpoint takes {_TOKEN_DELAY} s for each answer.",
             f"Only {CONTENDERS[OURS].title} can share tokens between processes; here by files.",
+            "The last column is that of processes that find a valid token in the store.",
         ],
-        by_contender(["token requests", "failed calls"], cells, keys),
+        by_contender(
+            ["token requests", "failed calls", f"{told}, no token", f"{told}, token stored"],
+            cells,
+            keys,
+        ),
         reasons("processes", keys),
         _ways_to_fail(played),
         figures,
@@ -162,7 +179,8 @@ def _played(
     return stories
 
 
-def _bed(server: Remote, lifetime: float, folder: str | None = None) -> Bed:
+def bed_of(server: Remote, lifetime: float, folder: str | None = None) -> Bed:
+    """What a contender works against, with tokens of that lifetime."""
     account = server.service_account
     return Bed(
         account["token_url"],
@@ -176,7 +194,7 @@ def _bed(server: Remote, lifetime: float, folder: str | None = None) -> Bed:
 
 def _cold(scale: Scale, key: str) -> Story:
     with remote(delay=_TOKEN_DELAY) as server:
-        contender = load(key, _bed(server, 300))
+        contender = load(key, bed_of(server, 300))
         outcome = load_by_threads(contender, scale.threads)
         contender.close()
         return Story(outcome, server)
@@ -184,7 +202,7 @@ def _cold(scale: Scale, key: str) -> Story:
 
 def _expiring(scale: Scale, key: str) -> Story:
     with remote(delay=_TOKEN_DELAY, access_token_lifetime=scale.lifetime + _ROUNDED) as server:
-        contender = load(key, _bed(server, scale.lifetime))
+        contender = load(key, bed_of(server, scale.lifetime))
         contender.call()
         outcome = load_by_threads(contender, _LOAD, seconds=scale.lifetimes * scale.lifetime)
         contender.close()
@@ -194,7 +212,7 @@ def _expiring(scale: Scale, key: str) -> Story:
 def _down(scale: Scale, key: str) -> Story:
     lifetime = 2 * scale.lifetime
     with remote(access_token_lifetime=lifetime + _ROUNDED) as server:
-        contender = load(key, _bed(server, lifetime))
+        contender = load(key, bed_of(server, lifetime))
         began = time.monotonic()
         contender.call()
         passed = time.monotonic() - began
@@ -213,9 +231,11 @@ def _take_down(server: AuthorizationServer) -> None:
     server.fail("token", Fault.status(503), times=None)
 
 
-def _many_processes(scale: Scale, key: str) -> Story:
+def _many_processes(scale: Scale, key: str, *, warm: bool = False) -> Story:
     with remote(delay=_TOKEN_DELAY) as server, tempfile.TemporaryDirectory() as folder:
-        order = {"bed": asdict(_bed(server, 300, folder)), "key": key}
+        order = {"bed": asdict(bed_of(server, 300, folder)), "key": key}
+        if warm:
+            finish(start("scenarios:first_call", order), "now\n")
         running = [start("scenarios:first_call", order) for _ in range(scale.processes)]
         for process in running:
             assert process.stdout is not None
@@ -225,20 +245,25 @@ def _many_processes(scale: Scale, key: str) -> Story:
             assert process.stdin is not None
             process.stdin.write("now\n")
             process.stdin.flush()
-        outcome.answers.update(finish(process)[0] for process in running)
+        for process in running:
+            answer, seconds = finish(process)[0]
+            outcome.answers[answer] += 1
+            outcome.slowest = max(outcome.slowest, seconds)
         outcome.seconds = time.perf_counter() - began
         return Story(outcome, server)
 
 
-def first_call(bed: dict[str, object], key: str) -> str:
+def first_call(bed: dict[str, object], key: str) -> tuple[str, float]:
     """Makes the first call of this process, when told to; runs in the other process."""
     contender = load(key, Bed(**bed))  # type: ignore[arg-type]  # as it came from asdict
     print("ready", flush=True)
     input()
+    began = time.perf_counter()
     try:
-        return str(contender.call())
+        answer = str(contender.call())
     except Exception as error:  # noqa: BLE001 - whatever it is, the call has failed
-        return f"`{type(error).__name__}`"
+        answer = f"`{type(error).__name__}`"
+    return answer, time.perf_counter() - began
 
 
 def _ways_to_fail(played: dict[str, list[Story]]) -> list[str]:

@@ -20,7 +20,7 @@ from tests.benchmarks.report import DASH, TIMES, Result, Scale, Table
 from tests.benchmarks.worker import DOZEN, environment, instructions, why_not_counted
 from tests.concurrency.serving import count, remote
 
-__all__ = ["IN_MEMORY", "PACKAGE", "PARENT", "command", "imports"]
+__all__ = ["IN_MEMORY", "PACKAGE", "PARENT", "PRINTING", "command", "imports"]
 
 _MILLI = 1e-3
 _BARE, PACKAGE, PARENT = "pass", "import vathos", "import requests_oauthlib"
@@ -30,6 +30,9 @@ _BUILT = (
     "import vathos; vathos.VathosSession('robot', 'secret')",
 )
 IN_MEMORY = "`vathos token`"
+_BUILDS = "import vathos; vathos.VathosSession()"
+_PRINTS = "import vathos; print(vathos.VathosSession().access_token)"
+PRINTING = "a session that prints its token"
 _IN_MEMORY = Path("/dev/shm")
 
 
@@ -113,6 +116,8 @@ def command(scale: Scale, keys: Sequence[str]) -> Result:
         if runtime is not None:
             inside = environment(**settings, XDG_RUNTIME_DIR=runtime)
             ways[IN_MEMORY] = ([*program, "token"], inside)
+            ways[f"`{_BUILDS}`"] = ([sys.executable, "-c", _BUILDS], inside)
+            ways[f"`{_PRINTS}`"] = ([sys.executable, "-c", _PRINTS], inside)
         on_disk = environment(**settings, XDG_RUNTIME_DIR=home)
         ways["`vathos token`, no folder in memory"] = ([*program, "token"], on_disk)
         turns = {name: partial(_wall_time, argv, env, home) for name, (argv, env) in ways.items()}
@@ -123,6 +128,9 @@ def command(scale: Scale, keys: Sequence[str]) -> Result:
         ratio = ratios(found[name], found[parent])
         rows.append([name, spread(found[name]).told(_MILLI, 1), ratio.told()])
         figures[f"command {name}"] = ratio.median
+    if runtime is not None:
+        by_building = ratios(found[f"`{_PRINTS}`"], found[f"`{_BUILDS}`"])
+        figures[PRINTING] = by_building.median
     notes = [
         f"All of these commands together made {requests} token request.",
         "The name of the entry is kept in a folder in memory, `XDG_RUNTIME_DIR` or `/dev/shm`; "
@@ -131,7 +139,7 @@ def command(scale: Scale, keys: Sequence[str]) -> Result:
     if runtime is None:
         notes.append("That could not be measured here: there is no `/dev/shm`.")
     return Result(
-        "`vathos token` with a token in the store",
+        "A token in the store",
         [
             "Each row is the wall time of a whole process, from start to end.",
             "The file store has a valid token, so no server is asked.",

@@ -87,7 +87,7 @@ CONTENDERS: dict[str, Entry] = {
         "`httpx.Client`, `Authorization` set once among the client's headers.",
         ("httpx",),
         "import httpx",
-        _STATIC | _HEADER_IS_SET_ONCE,
+        _STATIC | _HEADER_IS_SET_ONCE | {"waits": "the header is static"},
     ),
 }
 
