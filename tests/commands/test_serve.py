@@ -31,6 +31,7 @@ KEYS = {
     "revocation_url",
     "introspection_url",
     "discovery_url",
+    "keys_url",
     "base_url",
     "client_id",
     "client_secret",

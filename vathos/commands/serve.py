@@ -45,6 +45,7 @@ from vathos.testing.dialects import DIALECTS
 from vathos.testing.scenario import Scenario
 from vathos.testing.schema import OBJECTS, checked
 from vathos.testing.server import AuthorizationServer
+from vathos.testing.signed_tokens import ACCESS_TOKEN_ALGORITHMS
 
 __all__ = ["add_arguments", "run"]
 
@@ -178,6 +179,12 @@ def _add_tokens(parser: argparse.ArgumentParser) -> None:
         help="how long refresh tokens live (default: %(default)g)",
     )
     tokens.add_argument(
+        "--jwt",
+        choices=ACCESS_TOKEN_ALGORITHMS,
+        metavar="ALGORITHM",
+        help="make access tokens JWTs, signed with ES256 or RS256; needs PyJWT and cryptography",
+    )
+    tokens.add_argument(
         "--no-rotate", action="store_true", help="let a refresh token be used more than once"
     )
     tokens.add_argument(
@@ -212,6 +219,8 @@ def _serve(options: argparse.Namespace) -> int:
         *(_EXAMPLE_CLIENTS if options.example else ()),
         *_clients_without_secret(options),
     ]
+    if options.jwt:
+        required("jwt", "jwt", "--jwt")
     users = [
         *_accounts(User, "user", options.user or ([] if options.example else ["ada"])),
         *(_EXAMPLE_USERS if options.example else ()),
@@ -225,6 +234,7 @@ def _serve(options: argparse.Namespace) -> int:
         "rotate_refresh_tokens": not options.no_rotate,
         "refresh_for_client_credentials": options.refresh_for_client_credentials,
         "dialect": options.dialect,
+        "access_token_algorithm": options.jwt,
         "tls": _tls(options.tls),
         "mtls": _mtls(options.tls, options.authority),
     }

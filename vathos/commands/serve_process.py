@@ -38,6 +38,7 @@ def facts_of(
         "revocation_url": server.revocation_url,
         "introspection_url": server.introspection_url,
         "discovery_url": server.discovery_url,
+        "keys_url": server.keys_url,
         "base_url": server.api_url,
         "client_id": server.client_id,
         "client_secret": server.client_secret,

@@ -271,6 +271,19 @@ class Controls:
         """
         self._realm.workloads.rotate(keep_old=keep_old)
 
+    def rotate_access_token_key(self, *, keep_old: bool = True) -> None:
+        """Signs access tokens that are JWTs with a new key from now on.
+
+        Args:
+            keep_old: Whether the old keys stay published; if not, the API refuses their tokens.
+
+        Raises:
+            ImportError: If PyJWT or cryptography is missing (extra `jwt`).
+        """
+        self._realm.signed.keys.rotate(keep_old=keep_old)
+        if not keep_old:
+            self.revoke_access_tokens()
+
     def revoke_access_tokens(self) -> None:
         """Revokes every access token; sessions and refresh tokens go on working."""
         self._ledger.revoke_access_tokens()

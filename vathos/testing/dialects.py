@@ -130,3 +130,4 @@ class Rules:
     refresh_for_client_credentials: bool
     single_use_workload_tokens: bool
     dialect: Dialect
+    access_token_algorithm: str | None = None

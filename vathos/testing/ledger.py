@@ -28,11 +28,14 @@ class Ledger:
         self._sessions: dict[int, Session] = {}
         self._sessions_opened = 0
 
-    def mint(self, kind: str) -> str:
-        """Makes a numbered token that cannot be guessed, such as `access-token-1-…`."""
+    def mint(self, kind: str, write: Callable[[str], str] = str) -> str:
+        """Makes a numbered token that cannot be guessed, such as `access-token-1-…`.
+
+        What `write` makes of it, a JWT for one, is the token then.
+        """
         with self.lock:
             self._minted[kind] += 1
-            token = f"{kind}-token-{self._minted[kind]}-{secrets.token_urlsafe(24)}"
+            token = write(f"{kind}-token-{self._minted[kind]}-{secrets.token_urlsafe(24)}")
             self._numbers[token] = self._minted[kind]
             return token
 

@@ -15,6 +15,7 @@
 | `set_client_keys` | `client_id`, `jwks` | changes the keys that verify a client's own assertions |
 | `workload_token` | `sub`, `aud`, `lifetime` | issues a workload token, which is in the answer |
 | `rotate_workload_key` | `keep_old` | signs workload tokens with a new key |
+| `rotate_access_token_key` | `keep_old` | signs access tokens that are JWTs with a new key |
 | `respond` | `path`, `json`, `status`, `headers` | gives a path of the API an answer of its own |
 | `take_back` | `path` | lets the path answer as before, or all paths if none is named |
 | `forget_requests` | | forgets all recorded requests; counting starts again at 0 |
@@ -145,13 +146,14 @@ VERBS: Mapping[str, Callable[..., Given | None]] = {
     "set_client_keys": _set_client_keys,
     "workload_token": _workload_token,
     "rotate_workload_key": Controls.rotate_workload_key,
+    "rotate_access_token_key": Controls.rotate_access_token_key,
     "respond": Controls.respond,
     "take_back": Controls.take_back,
     "forget_requests": Controls.forget_requests,
     "stop": _stop,
 }
 
-_NEED_JWT = ("set_client_keys", "workload_token", "rotate_workload_key")
+_NEED_JWT = ("set_client_keys", "workload_token", "rotate_workload_key", "rotate_access_token_key")
 
 _KINDS = {
     "endpoint": one_of(ENDPOINTS),

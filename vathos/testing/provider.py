@@ -34,6 +34,7 @@ from vathos.testing.assertions import Assertions
 from vathos.testing.dialects import Refusal
 from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
+from vathos.testing.signed_tokens import SignedTokens
 from vathos.testing.validator import CERTIFICATE, Validator, basic_credentials, refused
 
 __all__ = ["NumberedToken", "Provider", "silence_oauthlib"]
@@ -71,11 +72,17 @@ class NumberedToken(BearerToken):
 
     __slots__ = ("_rules",)
 
-    def __init__(self, validator: RequestValidator, ledger: Ledger) -> None:
+    def __init__(self, validator: RequestValidator, ledger: Ledger, signed: SignedTokens) -> None:
         rules = ledger.rules
+
+        def access_token(request: Any) -> str:
+            if rules.access_token_algorithm is None:
+                return ledger.mint("access")
+            return ledger.mint("access", lambda name: signed.write(name, request))
+
         super().__init__(
             validator,
-            token_generator=lambda _: ledger.mint("access"),
+            token_generator=access_token,
             refresh_token_generator=lambda _: ledger.mint("refresh"),
             expires_in=lambda _: int(rules.access_token_lifetime),
         )
@@ -103,7 +110,12 @@ class Provider:
     """Answers token, revocation and introspection requests; challenges name the realm."""
 
     def __init__(
-        self, accounts: Accounts, assertions: Assertions, ledger: Ledger, realm: str
+        self,
+        accounts: Accounts,
+        assertions: Assertions,
+        ledger: Ledger,
+        signed: SignedTokens,
+        realm: str,
     ) -> None:
         self._ledger = ledger
         self._dialect = ledger.rules.dialect
@@ -117,7 +129,7 @@ class Provider:
             "password": password,
             "refresh_token": RefreshTokenGrant(validator),
         }
-        bearer: Any = NumberedToken(validator, ledger)  # the stubs take it for a name
+        bearer: Any = NumberedToken(validator, ledger, signed)  # the stubs take it for a name
         self._token = TokenEndpoint("client_credentials", bearer, grants)
         self._revocation = RevocationEndpoint(validator)
         self._introspection = IntrospectEndpoint(validator)

@@ -14,6 +14,7 @@ from vathos.testing.ledger import Ledger
 from vathos.testing.messages import Request, Response
 from vathos.testing.provider import Provider
 from vathos.testing.records import RecordedRequest, Records
+from vathos.testing.signed_tokens import SignedTokens
 from vathos.testing.urls import Urls
 from vathos.testing.workloads import Workloads
 
@@ -120,7 +121,8 @@ class Realm:
             single_use=ledger.rules.single_use_workload_tokens,
         )
         self._accounts = accounts
-        self._provider = Provider(accounts, assertions, ledger, urls.realm)
+        self.signed = SignedTokens(ledger.rules, urls, ledger.now)
+        self._provider = Provider(accounts, assertions, ledger, self.signed, urls.realm)
 
     def arrive(self, request: Request) -> Exchange:
         """Records a request and decides what goes wrong with it."""
@@ -157,10 +159,15 @@ class Realm:
             case "introspection":
                 return self._provider.introspection(request)
             case "discovery":
-                return Response.json(self.urls.document(self._accounts.authentication_methods()))
+                return self._metadata(request)
             case "workloads" | "github":
                 return self.workloads.answer(request)
             case "api":
                 return self.api.answer(request)
             case _:
                 return Response.json({"error": self.urls.not_found(request.path)}, 404)
+
+    def _metadata(self, request: Request) -> Response:
+        if self.urls.is_of_keys(request.path):
+            return self.signed.answer()
+        return Response.json(self.urls.document(self._accounts.authentication_methods()))

@@ -16,6 +16,7 @@ from vathos.testing.http_server import Listener
 from vathos.testing.provider import silence_oauthlib
 from vathos.testing.records import RecordedRequest
 from vathos.testing.signatures import need_jwt
+from vathos.testing.signed_tokens import ACCESS_TOKEN_ALGORITHMS
 from vathos.testing.urls import Urls
 
 __all__ = ["AuthorizationServer"]
@@ -57,13 +58,16 @@ class AuthorizationServer(Controls):
         mtls: A server context that asks for client certificates, to listen with on a port of its
             own, which the discovery document tells as `mtls_endpoint_aliases` (RFC 8705 §5).
         single_use_workload_tokens: Whether a workload token authenticates only once.
+        access_token_algorithm: `"ES256"` or `"RS256"` makes access tokens JWTs (RFC 9068), which
+            the keys at `keys_url` verify; `None` makes opaque ones.
         control: Whether to accept orders at `control_url`, from this machine only.
         on_request: Called with each request when it is over, on the thread that served it.
 
     Raises:
-        ValueError: If there is no such dialect.
+        ValueError: If there is no such dialect or algorithm.
         OSError: If the address cannot be listened on.
-        ImportError: If a client has keys or a workload, and the extra `jwt` is not installed.
+        ImportError: If access tokens are to be JWTs, or a client has keys or a workload, and the
+            extra `jwt` is not installed.
     """
 
     def __init__(
@@ -84,11 +88,15 @@ class AuthorizationServer(Controls):
         tls: ssl.SSLContext | None = None,
         mtls: ssl.SSLContext | None = None,
         single_use_workload_tokens: bool = False,
+        access_token_algorithm: str | None = None,
         control: bool = False,
         on_request: Callable[[RecordedRequest], object] | None = None,
     ) -> None:
         if dialect not in DIALECTS:
             raise ValueError(f"there is no dialect {dialect!r}, only {', '.join(DIALECTS)}")
+        if access_token_algorithm not in (None, *ACCESS_TOKEN_ALGORITHMS):
+            known = ", ".join(ACCESS_TOKEN_ALGORITHMS)
+            raise ValueError(f"there is no algorithm {access_token_algorithm!r}, only {known}")
         rules = Rules(
             access_token_lifetime=access_token_lifetime,
             refresh_token_lifetime=refresh_token_lifetime,
@@ -97,10 +105,12 @@ class AuthorizationServer(Controls):
             refresh_for_client_credentials=refresh_for_client_credentials,
             single_use_workload_tokens=single_use_workload_tokens,
             dialect=DIALECTS[dialect],
+            access_token_algorithm=access_token_algorithm,
         )
         known_clients = tuple(clients) or (Client("robot", secrets.token_urlsafe(16)),)
         known_users = tuple(users) or (User("ada", secrets.token_urlsafe(16)),)
-        if any("private_key_jwt" in each.authentication_methods for each in known_clients):
+        proved = any("private_key_jwt" in each.authentication_methods for each in known_clients)
+        if proved or access_token_algorithm is not None:
             need_jwt()
         silence_oauthlib()
         self._listeners = [Listener((host, port), tls)]
@@ -162,6 +172,11 @@ class AuthorizationServer(Controls):
     def api_url(self) -> str:
         """The base URL of the protected API."""
         return self._urls.api
+
+    @property
+    def keys_url(self) -> str:
+        """The URL of the keys that verify access tokens which are JWTs (JWKS, RFC 7517)."""
+        return self._urls.keys
 
     @property
     def workload_issuer(self) -> str:

@@ -10,10 +10,19 @@ import base64
 import binascii
 import json
 import secrets
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["ALGORITHMS", "SigningKey", "claims_of", "header_of", "need_jwt", "signed_by"]
+__all__ = [
+    "ALGORITHMS",
+    "SigningKey",
+    "SigningKeys",
+    "claims_of",
+    "header_of",
+    "need_jwt",
+    "signed_by",
+]
 
 ALGORITHMS = (
     "ES256",
@@ -37,30 +46,65 @@ def need_jwt() -> Any:
         import jwt  # noqa: PLC0415 - an extra
     except ImportError:
         raise ImportError(
-            "client assertions and workload tokens need the packages PyJWT and cryptography: "
+            "JWTs (client assertions, workload tokens) need the packages PyJWT and cryptography: "
             "pip install 'PyJWT>=2.10' 'cryptography>=43'"
         ) from None
     return jwt
 
 
 class SigningKey:
-    """A key of an issuer, for ES256."""
+    """A key of an issuer, for ES256 or RS256."""
 
-    def __init__(self) -> None:
+    def __init__(self, algorithm: str = "ES256") -> None:
         self._jwt = need_jwt()
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - an extra
+        self._algorithm = algorithm
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415 - an extra
 
-        self._private = ec.generate_private_key(ec.SECP256R1())
+        self._private: Any
+        if algorithm == "RS256":
+            self._private = rsa.generate_private_key(65537, 2048)
+            writer = self._jwt.algorithms.RSAAlgorithm
+        else:
+            self._private = ec.generate_private_key(ec.SECP256R1())
+            writer = self._jwt.algorithms.ECAlgorithm
         self._name = secrets.token_hex(8)
-        algorithm = self._jwt.algorithms.ECAlgorithm
-        public = algorithm.to_jwk(self._private.public_key(), as_dict=True)
-        self.public = {**public, "kid": self._name, "use": "sig", "alg": "ES256"}
+        public = writer.to_jwk(self._private.public_key(), as_dict=True)
+        self.public = {**public, "kid": self._name, "use": "sig", "alg": algorithm}
 
-    def sign(self, claims: Mapping[str, Any]) -> str:
+    def sign(self, claims: Mapping[str, Any], kind: str = "JWT") -> str:
         """Writes a JWT with these claims."""
-        headers = {"kid": self._name}
-        signed: str = self._jwt.encode(dict(claims), self._private, "ES256", headers)
+        headers = {"kid": self._name, "typ": kind}
+        signed: str = self._jwt.encode(dict(claims), self._private, self._algorithm, headers)
         return signed
+
+
+class SigningKeys:
+    """The keys of an issuer, the newest first; made when they are first needed."""
+
+    def __init__(self, algorithm: str = "ES256") -> None:
+        self._algorithm = algorithm
+        self._lock = threading.Lock()  # guards _keys
+        self._keys: list[SigningKey] = []
+
+    def newest(self) -> SigningKey:
+        """Returns the key that signs."""
+        return self._all()[0]
+
+    def public(self) -> list[dict[str, Any]]:
+        """Lists the public keys (JWK)."""
+        return [dict(key.public) for key in self._all()]
+
+    def rotate(self, *, keep_old: bool) -> None:
+        """Signs with a new key from now on; an old key that is kept still verifies."""
+        old, new = self._all(), SigningKey(self._algorithm)
+        with self._lock:
+            self._keys = [new, *old] if keep_old else [new]
+
+    def _all(self) -> list[SigningKey]:
+        with self._lock:
+            if not self._keys:
+                self._keys = [SigningKey(self._algorithm)]
+            return list(self._keys)
 
 
 def claims_of(token: str) -> Mapping[str, Any]:

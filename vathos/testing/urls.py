@@ -54,6 +54,15 @@ class Urls:
         return f"{self.workloads}/keys"
 
     @property
+    def keys(self) -> str:
+        """The URL of the keys that verify access tokens (JWKS, RFC 7517)."""
+        return f"{self.issuer}/protocol/openid-connect/certs"
+
+    def is_of_keys(self, path: str) -> bool:
+        """Tells whether a path is that of the keys."""
+        return self.origin + path == self.keys
+
+    @property
     def github(self) -> str:
         """The URL where a job asks for a workload token as in GitHub Actions."""
         # GitHub's has a query of its own, so that a client must add to it.
@@ -74,6 +83,7 @@ class Urls:
             self.discovery,
             f"{self.origin}/.well-known/oauth-authorization-server{issuer_path}",
             f"{self.issuer}/.well-known/oauth-authorization-server",
+            self.keys,
         )
         if url in places:
             return "discovery"
@@ -101,6 +111,7 @@ class Urls:
         document: dict[str, object] = {
             "issuer": self.issuer,
             **self._endpoints(),
+            "jwks_uri": self.keys,
             "grant_types_supported": list(GRANTS),
             "token_endpoint_auth_methods_supported": known,
             "revocation_endpoint_auth_methods_supported": known,

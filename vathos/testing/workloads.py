@@ -7,13 +7,12 @@ cluster does it (discovery document and JWKS), and a job can ask for one as in G
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vathos.testing.accounts import same_secret
 from vathos.testing.messages import Request, Response
-from vathos.testing.signatures import SigningKey
+from vathos.testing.signatures import SigningKeys
 from vathos.testing.urls import Urls
 
 __all__ = ["GITHUB_SUBJECT", "POD_SUBJECT", "Workloads"]
@@ -33,8 +32,7 @@ class Workloads:
         self.request_token = secrets.token_urlsafe(24)
         self._urls = urls
         self._now = now
-        self._lock = threading.Lock()  # guards _keys
-        self._keys: list[SigningKey] = []
+        self._keys = SigningKeys()
 
     def token(
         self, sub: str, aud: str | Sequence[str], lifetime: float, claims: Mapping[str, Any]
@@ -52,18 +50,15 @@ class Workloads:
             **claims,
         }
         kept = {name: value for name, value in all_claims.items() if value is not None}
-        return self._all()[0].sign(kept)
+        return self._keys.newest().sign(kept)
 
     def rotate(self, *, keep_old: bool) -> None:
         """Signs with a new key from now on; an old key that is kept still verifies."""
-        old = self._all()
-        new = SigningKey()
-        with self._lock:
-            self._keys = [new, *old] if keep_old else [new]
+        self._keys.rotate(keep_old=keep_old)
 
     def keys(self) -> list[dict[str, Any]]:
         """Lists the public keys, the newest first."""
-        return [dict(key.public) for key in self._all()]
+        return self._keys.public()
 
     def answer(self, request: Request) -> Response:
         """Answers with the discovery document, the keys (RFC 7517), or as GitHub does a job."""
@@ -91,9 +86,3 @@ class Workloads:
         claims = {"repository": "example/picking", "ref": "refs/heads/main"}
         token = self.token(GITHUB_SUBJECT, audience, _GITHUB_LIFETIME, claims)
         return Response.json({"count": len(token), "value": token})
-
-    def _all(self) -> list[SigningKey]:
-        with self._lock:
-            if not self._keys:
-                self._keys = [SigningKey()]
-            return list(self._keys)
