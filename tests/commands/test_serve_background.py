@@ -113,7 +113,8 @@ def test_server_that_cannot_start_says_why(vathos: Driver) -> None:
 def test_stop_order_ends_the_process() -> None:
     """Any program can stop the server: the order is one like the others."""
     with Served() as served:
-        requests.post(f"{served.facts['control_url']}/stop", json={}, timeout=5)
+        answer = requests.post(f"{served.facts['control_url']}/stop", json={}, timeout=5)
+        assert answer.json() == {"done": "stop"}
         assert served.wait() == Exit.DONE
 
 

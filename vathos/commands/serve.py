@@ -242,7 +242,6 @@ def _serve(options: argparse.Namespace) -> int:
         until_stopped(until_eof=options.until_eof) as stop,
         _listening(host, options, settings) as server,
     ):
-        server.on_stop = stop.set
         facts = facts_of(server, host, clients, users)
         print(described(facts, options.format, sys.stdout), flush=True)
         player = threading.Thread(
@@ -250,7 +249,9 @@ def _serve(options: argparse.Namespace) -> int:
         )
         player.start()
         while not stop.wait(_LISTEN_TO_SIGNALS):
-            pass
+            if server.is_to_stop:
+                stop.wait(_LISTEN_TO_SIGNALS)  # the answer to the order leaves before
+                stop.set()
         player.join()
     return Exit.DONE
 

@@ -27,7 +27,7 @@ class Controls:
     Attributes:
         client_id: The first client.
         username: The first user.
-        on_stop: Called on the order `stop`; `vathos serve` ends by it.
+        is_to_stop: Whether the order `stop` came; `vathos serve` then ends.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Controls:
     ) -> None:
         self.client_id = clients[0].client_id
         self.username = users[0].username
-        self.on_stop: Callable[[], object] = lambda: None
+        self.is_to_stop = False
         lock = threading.RLock()
         self._clock = clock
         self._advanced = 0.0

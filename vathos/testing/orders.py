@@ -126,7 +126,7 @@ def _refuse_all(server: Controls, refuse: bool = True) -> None:
 
 
 def _stop(server: Controls) -> None:
-    server.on_stop()
+    server.is_to_stop = True
 
 
 # The parameters of these functions are the members of the orders.
