@@ -145,6 +145,12 @@ class CachedSource:
         """The token at hand or in the store, expired or not, without asking the server."""
         return self._cache.at_hand or self._cache.stored(self._credentials.identity)
 
+    @property
+    def expires_at(self) -> float | None:
+        """Unix timestamp (seconds, UTC) of the end of the token at hand, or `None` if unknown."""
+        token = self._cache.at_hand
+        return None if token is None else token.expires_at
+
     def state(self) -> SourceState:
         """Tells what the source knows, without asking the server or the store.
 

@@ -16,7 +16,7 @@ from vathos.system.extras import install_line
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = ["file", "keyring", "redis", "cli"]
+EXTRAS = ["file", "keyring", "redis", "cli", "metrics"]
 # Not the reference pages: they repeat the sources.
 PLACES = [
     ROOT / "README.md",
@@ -82,4 +82,5 @@ IMPORTS = {
     "keyring": "keyring, filelock",
     "redis": "redis, cryptography",
     "cli": "rich, shtab, tomlkit, filelock, platformdirs",
+    "metrics": "prometheus_client",
 }

@@ -60,6 +60,12 @@ examples:
     parser.add_argument(
         "--watch", action="store_true", help="with --write: keep the file fresh until stopped"
     )
+    parser.add_argument(
+        "--metrics",
+        type=_address,
+        metavar="HOST:PORT",
+        help="with --watch: serve /metrics for Prometheus, and /live and /ready",
+    )
     add_settings(parser, without=("base_url", "timeout"))
 
 
@@ -69,9 +75,18 @@ def _file(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the highest port
+        raise argparse.ArgumentTypeError("must be HOST:PORT, such as 127.0.0.1:9464")
+    return text
+
+
 def run(options: argparse.Namespace) -> int:
     if options.watch and (options.write is None or options.offline):
         raise CommandError(Exit.USAGE, "--watch needs --write, and the server")
+    if options.metrics and not options.watch:
+        raise CommandError(Exit.USAGE, "--metrics needs --watch")
     settings = settings_of(options)
     if options.watch:
         return _watch(options, settings)
@@ -121,14 +136,16 @@ def _watch(options: argparse.Namespace, settings: Settings) -> int:
     """Writes the file whenever there is a newer token, or the file was removed."""
     from vathos.assembly import build_source  # noqa: PLC0415 - needs the HTTP library
     from vathos.commands.fresh_token import obtain, store_of  # noqa: PLC0415 - needs it too
+    from vathos.commands.token_metrics import serving  # noqa: PLC0415 - only here
 
     log_to_stderr(options)
     source = build_source(settings, store=store_of(settings))
     requirement = Requirement(options.min_ttl, options.force_renew)
-    token, is_new = obtain(settings, requirement, source)
-    while True:
-        _put(options, written(options.format, token, settings, is_new=is_new))
-        in_file = token
-        while token.is_same(in_file) and os.path.exists(options.write):
-            time.sleep(min(source.warm(), _LONGEST_SLEEP))
-            token, is_new = source.current or token, True
+    with serving(options.metrics, source):
+        token, is_new = obtain(settings, requirement, source)
+        while True:
+            _put(options, written(options.format, token, settings, is_new=is_new))
+            in_file = token
+            while token.is_same(in_file) and os.path.exists(options.write):
+                time.sleep(min(source.warm(), _LONGEST_SLEEP))
+                token, is_new = source.current or token, True
