@@ -167,7 +167,7 @@ class VathosSession(FastSession, SourcedSession):
         given = _without_secrets(locals())  # what an error tracker sends has no string form
         from vathos.grants import SecretFields  # noqa: PLC0415 - so that the class alone is cheap
 
-        del client_secret, password
+        del client_secret, password, assertion
         oauth = SecretFields({name: value for name, value in oauth.items() if value})
         if source is not None:
             settings = _settings_beside(source, dict(given))
@@ -428,7 +428,8 @@ def _without_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
     from vathos.grants import SecretFields, hidden  # noqa: PLC0415 - with the first session
 
     given = {**arguments, "oauth": SecretFields(arguments["oauth"])}
-    return {**given, **{name: hidden(given[name]) for name in ("client_secret", "password")}}
+    secret = ("client_secret", "password", "assertion")
+    return {**given, **{name: hidden(given[name]) for name in secret}}
 
 
 def _follow_certificate(session: VathosSession, path: str, key: str | None) -> None:

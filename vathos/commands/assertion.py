@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from vathos.cli import Parser
 from vathos.commands.options import add_settings, log_to_stderr, settings_of
@@ -33,18 +35,22 @@ def run(options: argparse.Namespace) -> int:
 
     grant = settings.grant().settled()
     form, _ = build_endpoint(settings).authenticated(grant, {}, settings.token_timeout)
-    assertion = form.pop("client_assertion", None)
-    if assertion is None:
+    if "client_assertion" not in form:
         raise CommandError(
             Exit.CONFIGURATION,
             "this client does not prove who it is by an assertion; set VATHOS_CLIENT_KEY_FILE or "
             "VATHOS_CLIENT_ASSERTION_FILE",
         )
-    claims = claims_of(assertion)
-    if not claims:
+    told = _decoded(form)
+    if not told["claims"]:
         raise CommandError(
             Exit.CONFIGURATION, "the client assertion is no JWT, so there is nothing to decode"
         )
-    told = {**form, "header": header_of(assertion), "claims": claims}
     print(json.dumps(told, indent=2, default=str))
     return Exit.DONE
+
+
+def _decoded(form: Mapping[str, str]) -> dict[str, Any]:
+    rest = {name: value for name, value in form.items() if name != "client_assertion"}
+    assertion = form["client_assertion"]
+    return {**rest, "header": header_of(assertion), "claims": claims_of(assertion)}

@@ -58,8 +58,9 @@ def client_of_settings(settings: Settings) -> ClientAuthentication:
 
 
 def _assertion_argument(
-    assertion: str | Sequence[str] | Callable[[], str] | None, path: str | os.PathLike[str] | None
-) -> str | Callable[[], str] | None:
+    assertion: Secret | str | Sequence[str] | Callable[[], str] | None,
+    path: str | os.PathLike[str] | None,
+) -> Secret | str | Callable[[], str] | None:
     """Makes one setting of the arguments `assertion` and `assertion_file` of a session.
 
     An assertion may be text, a callable that returns it, or the words of a command that prints it.
@@ -68,7 +69,7 @@ def _assertion_argument(
         if assertion is not None:
             configuration_error("both assertion and assertion_file are given; remove one of them")
         return SecretFile("assertion_file", str(_path(path)))
-    if assertion is None or isinstance(assertion, str) or callable(assertion):
+    if assertion is None or isinstance(assertion, (str, Secret)) or callable(assertion):
         return assertion
     words = tuple(assertion)
     if not words or not all(isinstance(word, str) and word for word in words):

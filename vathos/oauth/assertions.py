@@ -83,7 +83,7 @@ class Assertion:
 
     def settled(self) -> Assertion:
         """Reads it, for issuer and subject."""
-        text = self._read()
+        text = self._read().reveal()
         claims = claims_of(text)
         named = isinstance(claims.get("sub"), str)
         names = (str(claims.get("iss", "")), claims["sub"]) if named else self._source_names()
@@ -99,18 +99,17 @@ class Assertion:
 
     def prove(self, occasion: Occasion) -> Proof:
         """Reads it anew, unless it was read a moment ago for the identity."""
-        return Proof(assertion_fields(occasion.client_id, self._once() or self._read()), _NO_HEADER)
+        assertion = self._once() or self._read().reveal()
+        return Proof(assertion_fields(occasion.client_id, assertion), _NO_HEADER)
 
     def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
         """Tells that there is no other way: another one is for its issuer to make."""
         return False
 
-    def _read(self) -> str:
-        text = self.source.reveal().strip()
-        if not text or not text.isascii() or not text.isprintable() or " " in text:
-            configuration_error(f"what {self.place} holds is no assertion: one word of plain text")
-        if len(text) > _LONGEST:
-            configuration_error(f"what {self.place} holds is longer than {_LONGEST} characters")
+    def _read(self) -> Secret:
+        text = Secret(self.source.reveal().strip())
+        if flaw := _flaw(text):
+            configuration_error(f"what {self.place} holds is {flaw}")
         return text
 
     def _once(self) -> str | None:
@@ -123,6 +122,15 @@ class Assertion:
 
     def _source_names(self) -> tuple[str, ...]:
         return (os.path.abspath(self.path),) if self.path is not None else (self.place,)
+
+
+def _flaw(text: Secret) -> str:
+    """Says why text is no assertion; nothing if it may be one."""
+    assertion = text.reveal()
+    if len(assertion) > _LONGEST:
+        return f"longer than {_LONGEST} characters"
+    is_word = assertion.isascii() and assertion.isprintable() and " " not in assertion
+    return "" if assertion and is_word else "no assertion: one word of plain text"
 
 
 _NO_HEADER = SecretFields()

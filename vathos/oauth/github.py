@@ -72,14 +72,15 @@ class GitHubActions:
 
     def prove(self, occasion: Occasion) -> Proof:
         """Asks GitHub, within the time that the token request has."""
-        return Proof(assertion_fields(occasion.client_id, id_token(occasion)), SecretFields())
+        assertion = id_token(occasion).reveal()
+        return Proof(assertion_fields(occasion.client_id, assertion), SecretFields())
 
     def tries_again(self, refusal: TokenResponseError, at: Instant) -> bool:  # noqa: ARG002
         """Tells that there is no other way: GitHub gives a job no other subject."""
         return False
 
 
-def id_token(occasion: Occasion) -> str:
+def id_token(occasion: Occasion) -> Secret:
     """Gets an ID token for the server of a token request."""
     from vathos.errors import TokenRequestError  # noqa: PLC0415 - loads the HTTP library
     from vathos.oauth.discovery import audience_of  # noqa: PLC0415 - loads the HTTP library
@@ -89,7 +90,7 @@ def id_token(occasion: Occasion) -> str:
     audience = audience_of(occasion)
     url, token = _variables()
     address = f"{url}{'&' if '?' in url else '?'}audience={quote(audience, safe='')}"
-    headers = SecretFields({"Authorization": f"Bearer {token}"})
+    headers = SecretFields({"Authorization": f"Bearer {token.reveal()}"})
     reason, may_pass = "", True
     try:
         # Not by the CA bundle that was chosen for the authorization server: GitHub is elsewhere.
@@ -98,8 +99,8 @@ def id_token(occasion: Occasion) -> str:
     except TokenRequestError as error:
         reason, may_pass = str(error), error.retryable
     else:
-        value = (answer.json_object() or {}).get("value")
-        if answer.status == 200 and isinstance(value, str) and value:  # noqa: PLR2004 - OK
+        value = Secret(str((answer.json_object() or {}).get("value") or ""))
+        if answer.status == 200 and value.reveal():  # noqa: PLR2004 - OK
             return value
         may_pass = answer.status >= 500 or answer.status == 429  # noqa: PLR2004 - try again later
         reason = f"it answered HTTP {answer.status}; does the job have {_PERMISSION}?"
@@ -108,10 +109,10 @@ def id_token(occasion: Occasion) -> str:
     )
 
 
-def _variables() -> tuple[str, str]:
+def _variables() -> tuple[str, Secret]:
     """Reads the address to ask at and the token for it, which GitHub gives to a job."""
-    url, token = os.environ.get(_URL), os.environ.get(_TOKEN)
-    if not url or not token:
+    url, token = os.environ.get(_URL), Secret(os.environ.get(_TOKEN) or "")
+    if not url or not token.reveal():
         configuration_error(
             f"assertion='{GITHUB_ACTIONS}' needs the variables {_URL} and {_TOKEN}: give the job "
             f"{_PERMISSION} in its workflow; outside of GitHub Actions there are none"

@@ -28,9 +28,11 @@ def read_key(path: str, setting: str) -> Secret:
     `InsecureFileError` if other users can reach it. A file of root is what a container platform
     mounts; its mode is the platform's.
     """
-    content, reason = b"", None
+    content, reason = Secret(""), None
     try:
-        content, found = read_ordinary(path, _LONGEST, follow=True)
+        read, found = read_ordinary(path, _LONGEST, follow=True)
+        content = Secret(read.decode("latin-1"))
+        del read  # no local variable of an error's frames holds a key
     except OSError as error:
         reason = error.strerror
     if reason is not None:
@@ -44,7 +46,7 @@ def read_key(path: str, setting: str) -> Secret:
         root_may_own=True,
         holding="holds a key and ",
     )
-    return Secret(content.decode("latin-1"))
+    return content
 
 
 def key_paths(path: str, setting: str) -> list[str]:

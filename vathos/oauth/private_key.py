@@ -207,19 +207,19 @@ class PrivateKeyJwt:
     def _signed(self, claims: dict[str, Any]) -> Secret:
         if (signer := self.signer) is not None:
             header = {"alg": self._algorithm(signer), "kid": self.key_id}
-            return _jws(header, claims, lambda data: _as_jws(_in_chip(signer, data)))
+            return _jws(header, claims, lambda signed: _as_jws(_in_chip(signer, signed)))
         key = self._order()[0]
         private = loaded_key(key.pem, key.path)
         algorithm, jwk = algorithm_for(private), public_jwk(private)
         signs = required("jwt", _EXTRA, self.label).get_algorithm_by_name(algorithm).sign
         header = {"alg": algorithm, "kid": self.key_id or jwk["kid"]}
-        return _jws(header, claims, lambda data: signs(data, private))
+        return _jws(header, claims, lambda signed: signs(_bytes(signed), private))
 
     def _algorithm(self, signer: Signer) -> str:
         """Returns what a chip signs with; if it does not say so, it is seen once."""
         named = getattr(signer, "algorithm", None) or self._memory.algorithm
         if not named:
-            named = self._memory.algorithm = _algorithm_of(_in_chip(signer, b"vathos"))
+            named = self._memory.algorithm = _algorithm_of(_in_chip(signer, Secret("vathos")))
         return str(named)
 
 
@@ -260,18 +260,22 @@ def public_jwk(private: Any) -> dict[str, Any]:
     return {**jwk, "kid": thumbprint, "use": "sig", "alg": algorithm}
 
 
-def _jws(header: dict[str, Any], claims: dict[str, Any], sign: Signer) -> Secret:
+def _jws(header: dict[str, Any], claims: dict[str, Any], sign: Callable[[Secret], bytes]) -> Secret:
     """Writes a signed JWT (RFC 7515 §7.1)."""
     kept = {"typ": "JWT", **{name: value for name, value in header.items() if value}}
     signed = Secret(".".join(_base64url(json.dumps(part).encode()) for part in (kept, claims)))
-    return Secret(f"{signed.reveal()}.{_base64url(sign(signed.reveal().encode()))}")
+    return Secret(f"{signed.reveal()}.{_base64url(sign(signed))}")
 
 
-def _in_chip(signer: Signer, data: bytes) -> bytes:
+def _bytes(signed: Secret) -> bytes:
+    return signed.reveal().encode()
+
+
+def _in_chip(signer: Signer, signed: Secret) -> bytes:
     """Has a chip sign; its failure is an error of ours."""
     signature, reason = b"", None
     try:
-        signature = signer(data)
+        signature = signer(_bytes(signed))
     except Exception as error:  # noqa: BLE001 - a callable of the user's
         reason = f"raised {type(error).__name__}"
     else:
