@@ -407,9 +407,8 @@ def _check_method(method: str | None, found: Layer) -> None:
     """Refuses a method that there is not, and half of one."""
     if method not in {None, *_METHODS}:
         label = found["client_authentication"].label
-        said = f"is {method!r}; it" if label == "argument" else f"({label})"
         configuration_error(
-            f"client_authentication {said} must be client_secret_post or client_secret_basic, "
+            f"client_authentication ({label}) must be client_secret_post or client_secret_basic, "
             "or private_key_jwt with a key, or tls_client_auth with a certificate"
         )
     has_key = not {"client_key_file", "client_key_signer"}.isdisjoint(found)
