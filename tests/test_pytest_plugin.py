@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import requests
 
 import vathos.pytest_plugin
 from tests.testing.plain import service
+from vathos import VathosSession
+from vathos.config.settings import resolve
 from vathos.testing import AuthorizationServer
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -41,6 +44,45 @@ def test_fixture_yields_a_fresh_running_server() -> None:
     assert next(generator, None) is None
     with pytest.raises(requests.ConnectionError):
         service(server)
+
+
+@pytest.mark.parametrize("place", ["HOME", "VATHOS_CONFIG"])
+def test_fixture_shuts_out_the_developers_own_settings(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Neither variables nor the file with which pytest was started change what a test sees."""
+    file = tmp_path / ".config" / "vathos" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[profile.default]\nscope = "of-the-file"\n')
+    monkeypatch.setenv(place, str(tmp_path if place == "HOME" else file))
+    monkeypatch.setenv("VATHOS_SCOPE", "of-the-shell")
+    monkeypatch.setattr(vathos.pytest_plugin, "_of_the_developer", dict(os.environ))
+    generator = inspect.unwrap(vathos.pytest_plugin.vathos_server)()
+    server = next(generator)
+    assert resolve({}) == resolve({}, environ={})
+    with VathosSession(**server.service_account, store="memory:") as session:
+        assert session.get("x").status_code == 200
+    assert next(generator, None) is None
+    assert resolve({}).scope == "of-the-shell"
+
+
+@pytest.mark.parametrize("place", ["HOME", "VATHOS_CONFIG"])
+def test_fixture_leaves_what_a_test_has_set(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """A test that brings settings of its own gets them."""
+    file = tmp_path / ".config" / "vathos" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[profile.default]\nscope = "of-the-file"\n')
+    monkeypatch.setattr(
+        vathos.pytest_plugin, "_of_the_developer", {"HOME": "/home/ada", "VATHOS_AUDIENCE": "hers"}
+    )
+    monkeypatch.setenv(place, str(tmp_path if place == "HOME" else file))
+    monkeypatch.setenv("VATHOS_AUDIENCE", "the test's")
+    generator = inspect.unwrap(vathos.pytest_plugin.vathos_server)()
+    next(generator)
+    assert (resolve({}).scope, resolve({}).audience) == ("of-the-file", "the test's")
+    assert next(generator, None) is None
 
 
 @pytest.mark.slow

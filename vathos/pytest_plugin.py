@@ -6,6 +6,7 @@ but pytest, so that it costs test suites nothing that do not use it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["vathos_server"]
 
 
+_PLACES = {"VATHOS_CONFIG", "HOME", "XDG_CONFIG_HOME", "APPDATA"}
+_of_the_developer = dict(os.environ)
+
+
 @pytest.fixture
 def vathos_server() -> Iterator[AuthorizationServer]:
     """A fresh authorization server with a protected API, running while the test runs.
+
+    The settings of whoever runs the tests do not count meanwhile: neither the `VATHOS_` variables
+    with which pytest was started nor the user's configuration file. What the test itself has set
+    before does.
 
     ```python
     def test_token_is_renewed(vathos_server):
@@ -35,5 +44,11 @@ def vathos_server() -> Iterator[AuthorizationServer]:
     """
     from vathos.testing import AuthorizationServer  # noqa: PLC0415 - only for who asks for it
 
-    with AuthorizationServer() as server:
+    with pytest.MonkeyPatch.context() as patch, AuthorizationServer() as server:
+        own = {k for k, value in os.environ.items() if value == _of_the_developer.get(k)}
+        for name in own:
+            if name.startswith("VATHOS_") or name == "CREDENTIALS_DIRECTORY":
+                patch.delenv(name)
+        if all(os.environ.get(k) == _of_the_developer.get(k) for k in _PLACES - own):
+            patch.setenv("VATHOS_CONFIG", "")
         yield server

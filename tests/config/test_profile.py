@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,76 @@ def test_chosen_profile_is_the_callers_word(written: Written) -> None:
     assert settled(arguments=arguments, profile="default").username == "ada"
     named = {"client_id": "other", "client_secret": "s"}
     assert settled(arguments=named, profile="default").username is None
+
+
+PROFILE = """
+[profile.default]
+client_id = "app"
+client_secret = "of-the-file"
+scope = "write"
+audience = "api"
+client_authentication = "client_secret_basic"
+token_url = "https://id.example/token"
+base_url = "https://api.example"
+username = "ada"
+password = "hers"
+token_store = "memory:"
+ca_bundle = "/ca.pem"
+timeout = 7
+token_timeout = 8
+"""
+MACHINE: dict[str, Any] = {
+    "token_store": "memory:",
+    "ca_bundle": "/ca.pem",
+    "timeout": 7.0,
+    "token_timeout": 8.0,
+}
+
+
+@pytest.mark.parametrize("named", [{"client_id": "robot"}, {"client_assertion": "eyJ"}])
+def test_profile_never_changes_a_client_that_was_passed(
+    written: Written, named: dict[str, str]
+) -> None:
+    """Beside a client of the caller's the profile says what holds for all, and nothing else."""
+    written(PROFILE)
+    arguments = {**named, "client_secret": "s"} if "client_id" in named else named
+    alone = resolve(arguments, environ={"VATHOS_CONFIG": ""})
+    assert settled(arguments=arguments) == replace(alone, **MACHINE, profile="default")
+
+
+def test_profile_completes_a_client_that_it_names(written: Written) -> None:
+    """Where the caller does not name the client, the profile's own settings stay together."""
+    written(PROFILE)
+    settings = settled(arguments={"client_secret": "s"})
+    assert (settings.client_id, settings.scope) == ("app", "write")
+    assert settings.token_url == "https://id.example/token"
+
+
+@pytest.mark.parametrize("chosen", ["profile", "config"])
+def test_profile_that_the_caller_chose_completes_its_client(written: Written, chosen: str) -> None:
+    """Who names both the client and the profile wants both."""
+    path = written(PROFILE)
+    chosen_by = {"profile": "default"} if chosen == "profile" else {"config": str(path)}
+    settings = settled(arguments={"client_id": "robot", "client_secret": "s"}, **chosen_by)
+    assert (settings.client_id, settings.scope) == ("robot", "write")
+    assert (settings.audience, settings.base_url) == ("api", "https://api.example")
+
+
+def test_options_of_a_command_keep_the_servers_of_the_profile(written: Written) -> None:
+    """`--client-id` is another client of the same server, which is not asked with its scope."""
+    written(PROFILE)
+    settings = settled(arguments={"client_id": "robot", "client_secret": "s"}, flags=True)
+    assert settings.token_url == "https://id.example/token"
+    assert settings.base_url == "https://api.example"
+    assert (settings.scope, settings.audience, settings.client_authentication) == ("", None, None)
+
+
+def test_empty_variable_reads_no_profile(written: Written) -> None:
+    """`VATHOS_CONFIG=` shuts out the user's file, and a profile that is wanted is then missing."""
+    written(PROFILE)
+    assert settled({"VATHOS_CONFIG": ""}) == resolve({}, environ={})
+    message = refusal({"VATHOS_CONFIG": "", "VATHOS_PROFILE": "default"})
+    assert message.startswith("there is no profile 'default': VATHOS_CONFIG is empty; ")
 
 
 def test_issuer_and_token_url_are_one_value(written: Written) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vathos.config.names import KEYS, SECRETS
-from vathos.config.profile import config_path, profile_names
+from vathos.config.profile import config_path, profile_names, without_file
 from vathos.config.settings import Settings, missing_text, resolve
 from vathos.exit_codes import CommandError, Exit
 
@@ -185,7 +185,7 @@ def add_all(parser: argparse.ArgumentParser) -> None:
 
 
 def config_file(options: argparse.Namespace) -> Path | None:
-    """Returns where the profiles are; `None` for a user without a home."""
+    """Returns where the profiles are; `None` if there is no file to read."""
     return Path(options.config) if options.config else config_path(os.environ)
 
 
@@ -193,9 +193,8 @@ def required_config_file(options: argparse.Namespace) -> Path:
     """Returns where the profiles are or would be; fails for a user without a home."""
     path = config_file(options)
     if path is None:
-        raise CommandError(
-            Exit.CONFIGURATION, "this user has no home folder; name a file with --config"
-        )
+        why = without_file(os.environ)
+        raise CommandError(Exit.CONFIGURATION, f"{why}; name a file with --config")
     return path
 
 

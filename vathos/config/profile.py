@@ -25,7 +25,7 @@ from vathos.config.names import SECRETS, profile_keys
 from vathos.system.files import read_ordinary, refuse_exposed, user_folder
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile"]
+__all__ = ["Entry", "Profile", "config_path", "profile_names", "read_profile", "without_file"]
 
 _TOP_LEVEL = ("default_profile", "profile")
 _DEFAULT = "default"
@@ -50,15 +50,21 @@ class Profile(NamedTuple):
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
-    """Returns where the configuration file is or would be; `None` for a user without a home.
+    """Returns where the configuration file is or would be; `None` if none is to be read.
 
     It is `VATHOS_CONFIG`, else `vathos/config.toml` in `XDG_CONFIG_HOME` or `~/.config`, on Windows
-    in `APPDATA`.
+    in `APPDATA`. There is none for a user without a home, and where `VATHOS_CONFIG` is empty.
     """
-    if chosen := environ.get("VATHOS_CONFIG"):
-        return Path(chosen)
+    if (chosen := environ.get("VATHOS_CONFIG")) is not None:
+        return Path(chosen) if chosen else None
     folder = user_folder("config", environ)
     return folder and folder / "config.toml"
+
+
+def without_file(environ: Mapping[str, str]) -> str:
+    """Says why there is no configuration file to read or to write."""
+    is_empty = environ.get("VATHOS_CONFIG") == ""
+    return "VATHOS_CONFIG is empty" if is_empty else "this user has no home folder"
 
 
 def profile_names(path: Path | None) -> list[str]:
@@ -79,7 +85,7 @@ def read_profile(
     found = Path(path) if path is not None else config_path(environ)
     if found is None or not (named or os.path.lexists(found)):
         if chosen:
-            where = f"{found} is missing" if found else "this user has no home folder"
+            where = f"{found} is missing" if found else without_file(environ)
             configuration_error(
                 f"there is no profile {chosen!r}: {where}; create it with vathos login, or set "
                 "VATHOS_CONFIG"

@@ -48,6 +48,12 @@ _TLS = "tls_client_auth"
 _METHODS = ("client_secret_post", "client_secret_basic", "private_key_jwt", _TLS)
 _PERSON = frozenset({"username", "password"})
 _NOT_WITH_TLS = frozenset({"client_secret", "client_assertion", "client_key_signer"})
+_NAMES_CLIENT = frozenset({"client_id", "client_assertion"})
+_SERVERS = frozenset({"issuer", "token_url", "base_url"})
+_OF_THE_MACHINE = frozenset(
+    {"token_store", "store_key_file", "ca_bundle", "timeout", "token_timeout"}
+)
+"""Settings of a profile that hold for each client; the others are of its own one."""
 _ONE_OF = (frozenset({"token_url", "issuer"}), frozenset(PROOFS))
 
 Argument: TypeAlias = str | Secret | Callable[[], str]
@@ -234,8 +240,11 @@ def resolve(
     If the caller passes a credential, user name and password are not looked for elsewhere (but the
     password is, if the caller passes the user name), so that variables left over in a shell never
     turn a service account into a person. For the same reason a client from one place is never
-    combined with a user name from a lower one. A profile that the caller chose by name counts like
-    arguments.
+    combined with a user name from a lower one.
+
+    If the caller names the client, the user's profile adds only what holds for every client (store,
+    CA bundle, timeouts; to the options of a command also the servers). A profile that the caller
+    chose, by its name or its file, counts like arguments.
 
     Args:
         arguments: Values given by the caller, by the names of `Settings`; `None` if not given.
@@ -245,7 +254,8 @@ def resolve(
         environ: Environment variables; those of this process by default. An empty one counts as
             not set.
         profile: Name of the profile; by default `VATHOS_PROFILE`, else the file's default profile.
-        config: The configuration file; by default `VATHOS_CONFIG`, else the user's.
+        config: The configuration file; by default `VATHOS_CONFIG`, else the user's. If
+            `VATHOS_CONFIG` is empty, none is read.
         flags: Whether the arguments are options of a command; messages then name the options.
 
     Returns:
@@ -271,8 +281,10 @@ def resolve(
     if read is not None:
         # A profile that was chosen by name may add a person to the arguments.
         opened = profile is not None and "client_id" not in given
-        by_arguments = _closed_by(given) if opened else frozenset()
-        _fill(found, profile_layer(read), closed - by_arguments)
+        closed -= _closed_by(given) if opened else frozenset()
+        if profile is config is None and not _NAMES_CLIENT.isdisjoint(given):
+            closed |= KEYS.keys() - _OF_THE_MACHINE - (_SERVERS if flags else frozenset())
+        _fill(found, profile_layer(read), closed)
     # For the message about missing credentials: variables do not help where arguments closed them.
     return _settings(
         found, parameters or {}, _closed_by(given), None if read is None else read.name
@@ -307,8 +319,7 @@ def _fill(found: Layer, layer: Layer, closed: frozenset[str]) -> frozenset[str]:
     for name, value in layer.items():
         if name not in closed | taken:
             found.setdefault(name, value)
-    names_client = not {"client_id", "client_assertion"}.isdisjoint(layer)
-    return _PERSON - layer.keys() if names_client else frozenset()
+    return frozenset() if _NAMES_CLIENT.isdisjoint(layer) else _PERSON - layer.keys()
 
 
 def _closed_by(given: Mapping[str, Argument]) -> frozenset[str]:
