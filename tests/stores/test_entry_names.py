@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +85,37 @@ def test_what_a_store_is_not_to_remember_leaves_no_trace(
     store.save(SERVICE, TOKEN)
     assert store.load(SERVICE) is not None
     assert list(runtime.iterdir()) == []
+
+
+def test_processes_that_start_together_compute_a_name_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited for another one takes its name; who comes later, as with a guess, computes it."""
+    monkeypatch.setattr(entry_names, "memory_folder", lambda environ: tmp_path / "names")
+    computed: list[str] = []
+
+    class Slow(SimpleNamespace):
+        """An identity of another process, so that nothing is computed yet."""
+
+        @property
+        def shared(self) -> object:
+            computed.append(self.name)
+            time.sleep(0.3)
+            return SERVICE.shared
+
+    def one() -> str:
+        identity = Slow(name="n", key="k", fingerprint=SERVICE.fingerprint)
+        begin.wait()
+        return EntryNames().name_of(identity)  # type: ignore[arg-type]  # stands in for one
+
+    begin = threading.Barrier(6)
+    with ThreadPoolExecutor(6) as pool:
+        names = [future.result() for future in [pool.submit(one) for _ in range(6)]]
+    assert names == [SERVICE.shared.name] * 6
+    assert len(computed) == 1
+    begin = threading.Barrier(1)
+    assert one() == names[0]
+    assert len(computed) == 2
 
 
 def test_names_of_two_processes_are_kept_together(

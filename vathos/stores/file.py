@@ -69,10 +69,18 @@ class FileStore:
         path = state_folder("file") if folder is None else expanded(folder)
         if not path.is_absolute():
             configuration_error(f"the folder of the file store, {path}, is not absolute")
-        self.remembers_names = True
         self._names = EntryNames()
         self.folder = PrivateFolder(path)
         self.folder.close_to_others(f"{_OURS}|{_TEMPORARY}|{KEYRING_LOCKS}")
+
+    @property
+    def remembers_names(self) -> bool:
+        """Whether the names of entries are kept in memory."""
+        return self._names.are_kept
+
+    @remembers_names.setter
+    def remembers_names(self, value: bool) -> None:
+        self._names.are_kept = value
 
     @classmethod
     def at(cls, url: str) -> FileStore:
