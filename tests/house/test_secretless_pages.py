@@ -16,7 +16,7 @@ REALM = json.loads((ROOT / "tests/servers/picking-realm.json").read_text(encodin
 PAGES = {
     ROOT / "docs/guide/kubernetes.md": ["kubernetes", "robot-pod"],
     ROOT / "docs/guide/ci.md": ["github", "robot-github", "gitlab", "robot-gitlab"],
-    ROOT / "docs/guide/robot.md": ["robot-key"],
+    ROOT / "docs/guide/robot.md": ["robot-key", "robot-certificate"],
 }
 ISSUER = "https://login.example.com/realms/acme"
 SETTINGS = {

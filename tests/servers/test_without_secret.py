@@ -40,7 +40,9 @@ def session_for(realm: Realm, resource: ProtectedResource, **options: Any) -> Va
         "token_timeout": 60.0,
         **options,
     }
-    return VathosSession(**arguments)
+    session = VathosSession(**arguments)
+    session.verify = realm.verify
+    return session
 
 
 def warm_up(realm: Realm, resource: ProtectedResource, **options: Any) -> None:
@@ -236,3 +238,41 @@ def test_clock_that_is_off_by_ten_minutes(
         dated.close()
     assert printed.splitlines() == ["200 200 200 200 200 2", "200 3"]
     assert realm.token_requests() == {"CLIENT_LOGIN_ERROR": 1, "CLIENT_LOGIN": 2}
+
+
+# --- a certificate ------------------------------------------------------------------------------
+
+
+def test_certificate_is_replaced_under_load(
+    keycloak: Keycloak, realm: Realm, tmp_path: Path
+) -> None:
+    """500 calls by a certificate that is replaced 20 times."""
+    secure, path = keycloak.secure_realm, tmp_path / "robot.pem"
+    keycloak.certificates.robot("robot-certificate", path)
+
+    def step(_: int) -> None:
+        os.replace(keycloak.certificates.robot("robot-certificate", tmp_path / "new.pem"), path)
+
+    by_certificate = {
+        "client_id": "robot-certificate",
+        "client_authentication": "tls_client_auth",
+        "client_cert_file": path,
+    }
+    with ProtectedResource(secure) as resource:
+        warm_up(secure, resource, **by_certificate)
+        with session_for(secure, resource, **by_certificate) as session:
+            assert_no_call_failed(job(secure, session, step), realm)
+            assert session.get("x").json()["client_id"] == "robot-certificate"
+
+
+def test_certificate_of_somebody_else_is_refused(keycloak: Keycloak, realm: Realm) -> None:
+    """A certificate with another subject is refused once, as a wrong secret is."""
+    other = keycloak.certificates.robot("robot-other")
+    with ProtectedResource(keycloak.secure_realm) as resource:
+        session = session_for(
+            keycloak.secure_realm, resource, client_id="robot-certificate", client_cert_file=other
+        )
+        for _ in range(3):
+            with pytest.raises(InvalidClientError):
+                session.get("x")
+    assert realm.token_requests() == {"CLIENT_LOGIN_ERROR": 1}
