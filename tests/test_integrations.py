@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from tests.helpers import python
 from vathos import VathosSession
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Fault
@@ -202,6 +205,82 @@ def test_requests_mock_mocks_api_and_token_endpoint() -> None:
         assert session.get("https://api.invalid/v1/x").json() == {"ok": True}
         assert mock.last_request.headers["Authorization"] == "Bearer abc"
         assert mock.call_count == 2
+
+
+@pytest.mark.fault(47)
+def test_requests_mock_mocks_a_401() -> None:
+    """requests-mock: a mocked 401 is retried, though its lock is held while our hook runs."""
+    requests_mock = pytest.importorskip("requests_mock")
+    tokens = [{"json": {"access_token": name, "expires_in": 300}} for name in ("one", "two")]
+    with requests_mock.Mocker() as mock:
+        mock.post("https://login.invalid/t", tokens)
+        mock.get("https://api.invalid/x", [{"status_code": 401}, {"json": {"ok": True}}])
+        session = VathosSession(
+            "robot", "secret", token_url="https://login.invalid/t", store=MemoryStore()
+        )
+        assert session.get("https://api.invalid/x").json() == {"ok": True}
+        assert mock.last_request.headers["Authorization"] == "Bearer two"
+        assert mock.call_count == 4
+
+
+HTTPRETTY = """
+import httpretty
+from vathos import VathosSession
+from vathos.stores.memory import MemoryStore
+with httpretty.enabled(allow_net_connect=True):
+    tokens = [httpretty.Response('{"access_token": "%s"}' % name) for name in ("one", "two")]
+    httpretty.register_uri(httpretty.POST, "https://login.invalid/t", responses=tokens)
+    answers = [httpretty.Response("no", status=401), httpretty.Response("yes")]
+    httpretty.register_uri(httpretty.GET, "https://api.invalid/x", responses=answers)
+    session = VathosSession("a", "b", token_url="https://login.invalid/t", store=MemoryStore())
+    print(session.get("https://api.invalid/x").text)
+    print(httpretty.last_request().headers["Authorization"])
+"""
+
+
+@pytest.mark.fault(47)
+def test_httpretty_mocks_api_and_token_endpoint() -> None:
+    """httpretty: both endpoints answer through its sockets, and a 401 is retried."""
+    pytest.importorskip("httpretty")
+    assert python(HTTPRETTY) == "yes\nBearer two\n"
+
+
+EVENTLET = """
+import eventlet
+eventlet.monkey_patch()
+import sys
+from vathos import VathosSession
+from vathos.stores.memory import MemoryStore
+session = VathosSession("robot", sys.argv[1], token_url=sys.argv[2], store=MemoryStore())
+calls = eventlet.GreenPool(20).imap(lambda number: session.get(sys.argv[3]), range(40))
+print({answer.status_code for answer in calls})
+"""
+
+
+@pytest.mark.fault(47)
+def test_green_threads_of_eventlet_share_a_token(vathos_server: AuthorizationServer) -> None:
+    """eventlet: 20 green threads wait for one token request."""
+    if find_spec("eventlet") is None:  # importing it here would warn
+        pytest.skip("eventlet is not installed")
+    server = vathos_server
+    url = f"{server.api_url}/x"
+    assert python(EVENTLET, server.client_secret, server.token_url, url) == "{200}\n"
+    assert server.count() == 1
+
+
+@pytest.mark.fault(47)
+def test_cassette_of_vcrpy_is_recorded_and_played(
+    vathos_server: AuthorizationServer, tmp_path: Path
+) -> None:
+    """vcrpy: token request and call are recorded, and played without a server."""
+    vcr = pytest.importorskip("vcr")
+    tape = str(tmp_path / "tape.yaml")
+    for played in (0, 2):
+        with vcr.use_cassette(tape, record_mode="once") as cassette:
+            session = VathosSession(**vathos_server.service_account, store=MemoryStore())
+            assert session.get("x").status_code == 200
+            assert cassette.play_count == played
+    assert len(vathos_server.api.requests) == 1
 
 
 def test_requests_mock_adapter_under_a_scheme_of_its_own() -> None:

@@ -10,9 +10,9 @@ but the system's.
 
 from __future__ import annotations
 
+import _socket  # which httpretty leaves as it is
 import io
 import json
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from vathos.oauth.transport import Transport, ignore_netrc, shut
 from vathos.oauth.urls import is_local_http
 from vathos.system.threads import within
 
-__all__ = ["Answer", "get", "post"]
+__all__ = ["Answer", "get", "is_replaced", "post"]
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read; a token response is some kilobytes."""
@@ -88,6 +88,14 @@ def get(
     return _exchanged(url, None, headers, transport, timeout)
 
 
+def is_replaced() -> bool:
+    """Tells whether another library has replaced how `requests` sends, as requests-mock does.
+
+    It may hold a lock while the hooks of a response run, so that no other thread can send.
+    """
+    return getattr(Session.send, "__module__", "") != Session.__module__
+
+
 def _exchanged(
     url: str,
     form: Mapping[str, str] | None,
@@ -104,7 +112,7 @@ def _exchanged(
         return _send(wire, url, form, headers, transport)
 
     try:
-        exchange = within(timeout, work, name="vathos-token-request")
+        exchange = within(timeout, work, name="vathos-token-request", alone=not is_replaced())
     except TimeoutError:
         raise RenewalTimeout(
             f"the token endpoint {url} gave no complete answer within {round(timeout, 2):g} s",
@@ -199,13 +207,13 @@ class _Limited:
 
     def makefile(self, mode: str) -> Any:
         """Opens the socket for reading."""
-        if not isinstance(self._sock, socket.socket):  # one of another library
+        if not isinstance(self._sock, _socket.socket):  # one of another library, as httpretty's
             return self._sock.makefile(mode)
         return io.BufferedReader(_Reads(self._sock, self._wire))
 
 
 class _Reads(io.RawIOBase):
-    def __init__(self, sock: socket.socket, wire: _Wire) -> None:
+    def __init__(self, sock: Any, wire: _Wire) -> None:
         self._sock = sock
         self._wire = wire
         self._raw = sock.makefile("rb", buffering=0)
@@ -215,7 +223,8 @@ class _Reads(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._wire.left())
-        return self._raw.readinto(buffer)
+        size: int | None = self._raw.readinto(buffer)
+        return size
 
     def close(self) -> None:
         self._raw.close()

@@ -12,6 +12,7 @@ from vathos.errors import RenewalTimeout, TokenRequestError, VathosError
 from vathos.events import Events, RenewalFailed, Renewed
 from vathos.grants import Grant
 from vathos.oauth.endpoint import TokenEndpoint
+from vathos.oauth.exchange import is_replaced
 from vathos.oauth.identity import Credentials, Identity
 from vathos.renewal.cache import TokenCache, is_same_access_token
 from vathos.renewal.former import end_former_quietly
@@ -72,7 +73,7 @@ class Renewer:
         leave = started + min(wait, budget)
         while True:
             order = Order(rejected, ahead, started + budget)
-            obtained, led = self._lead_or_wait(order, leave, here=here or ahead)
+            obtained, led = self._lead_or_wait(order, leave, here=here or ahead or is_replaced())
             # Also whoever only waited: each source has a cache of its own.
             self.cache.at_hand = obtained.token
             if led or not is_same_access_token(obtained.token, rejected):

@@ -129,12 +129,14 @@ def own(error: Exception) -> Exception:
         return error
 
 
-def within(seconds: float, work: Callable[[], T], *, name: str, here: bool = True) -> Future[T]:
+def within(
+    seconds: float, work: Callable[[], T], *, name: str, here: bool = True, alone: bool = True
+) -> Future[T]:
     """Runs work on a thread of its own and returns it finished, or raises `TimeoutError`.
 
     An exception of the work is kept in the future, so its own `TimeoutError` differs from this one.
     Late work is not stopped. If no thread can be started, it runs here and keeps its own time, or
-    with `here=False` counts as late.
+    with `here=False` counts as late. With `alone=False` no thread is started.
     """
     finished: Future[T] = Future()
     context = contextvars.copy_context()
@@ -145,7 +147,7 @@ def within(seconds: float, work: Callable[[], T], *, name: str, here: bool = Tru
         except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
             settle(finished, error=error)
 
-    if not started(run, name):
+    if not (alone and started(run, name)):
         if not here:
             raise TimeoutError
         run()
