@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from tests.commands.driving import PROCESS
+from tests.servers.keycloak import Keycloak
 from tests.servers.realm import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Realm
 from tests.servers.resource import ProtectedResource
+from tests.servers.workloads import trusted_issuers
 from vathos.exit_codes import Exit
 
 
@@ -66,3 +69,26 @@ def test_wrong_paths_are_corrected(realm: Realm, resource: ProtectedResource) ->
     assert status == Exit.CONFIGURATION
     assert found["realm"]["outcome"] == "failed"
     assert realm.token_requests() == {}
+
+
+def test_pod_is_told_the_right_volume(
+    keycloak: Keycloak, realm: Realm, resource: ProtectedResource, tmp_path: Path
+) -> None:
+    """A pod's token is fine; of one for another audience the doctor prints the volume to mount."""
+    file = tmp_path / "token"
+    pod = {
+        "VATHOS_CLIENT_ID": "",
+        "VATHOS_CLIENT_SECRET": "",
+        "VATHOS_CLIENT_ASSERTION_FILE": str(file),
+    }
+    with trusted_issuers(keycloak) as issuers:
+        file.write_text(issuers["kubernetes"].workload_token(aud=realm.issuer))
+        status, found = checked(realm, resource, **pod)
+        assert status == Exit.DONE
+        assert {each["outcome"] for each in found.values()} == {"ok"}
+        file.write_text(issuers["kubernetes"].workload_token(aud="https://kubernetes.default.svc"))
+        status, found = checked(realm, resource, **pod)
+    assert status == Exit.REFUSED
+    assert found["client assertion"]["outcome"] == "failed"
+    assert f"audience: {realm.issuer}" in found["client assertion"]["fix"]
+    assert realm.token_requests()["CLIENT_LOGIN"] == 1
