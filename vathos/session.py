@@ -14,6 +14,7 @@ from vathos.dropin.fast_session import FastSession, copied
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
 from vathos.errors import ConfigurationError
 from vathos.oauth.transport import ignore_netrc
+from vathos.oauth.trust import SYSTEM
 from vathos.oauth.urls import is_absolute, is_local_http, join
 from vathos.system.forks import renew_after_fork
 from vathos.tokens import Instant, now
@@ -194,8 +195,7 @@ class VathosSession(FastSession, SourcedSession):
         mount(self)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
-        if self._settings.certificate is not None:
-            _follow_certificate(self, *self._settings.certificate)
+        _follow_tls(self, self._settings)
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
             self._is_plain = bool(oauth)
@@ -432,11 +432,15 @@ def _without_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**given, **{name: hidden(given[name]) for name in secret}}
 
 
-def _follow_certificate(session: VathosSession, path: str, key: str | None) -> None:
+def _follow_tls(session: VathosSession, settings: Settings) -> None:
+    """Mounts what sends with a client certificate, or trusts the operating system."""
+    if settings.certificate is None and settings.ca_bundle != SYSTEM:
+        return
     from vathos.dropin.certificate_adapter import mount_for_certificate  # noqa: PLC0415 - seldom
     from vathos.oauth.certificate import ClientCertificate  # noqa: PLC0415 - seldom
 
-    session.cert = ClientCertificate(path, key)
+    if settings.certificate is not None:
+        session.cert = ClientCertificate(*settings.certificate)
     mount_for_certificate(session)
 
 

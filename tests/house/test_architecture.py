@@ -153,7 +153,7 @@ SESSION_CLASS |= {"dropin.proxies", "dropin.unpatched"}
 SESSION_CLASS |= {"dropin.fast_session", "dropin.fast_adapter"}
 SESSION_CLASS |= {"errors", "tokens", "system"}
 SESSION_CLASS |= {"system.clock", "system.forks", "system.late_errors"}
-SESSION_CLASS |= {"oauth", "oauth.transport", "oauth.urls"}
+SESSION_CLASS |= {"oauth", "oauth.transport", "oauth.trust", "oauth.urls"}
 
 
 def test_session_class_loads_only_what_it_is_made_of() -> None:

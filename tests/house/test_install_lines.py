@@ -16,7 +16,7 @@ from vathos.system.extras import install_line
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = ["file", "keyring", "redis", "cli", "metrics"]
+EXTRAS = ["file", "keyring", "redis", "cli", "metrics", "system"]
 # Not the reference pages: they repeat the sources.
 PLACES = [
     ROOT / "README.md",
@@ -83,4 +83,5 @@ IMPORTS = {
     "redis": "redis, cryptography",
     "cli": "rich, shtab, tomlkit, filelock, platformdirs",
     "metrics": "prometheus_client",
+    "system": "truststore",
 }

@@ -31,6 +31,7 @@ from vathos.errors import VathosError
 from vathos.exit_codes import CommandError, Exit, judged
 from vathos.grants import Secret, reveal
 from vathos.oauth.github import GITHUB_ACTIONS
+from vathos.oauth.trust import SYSTEM
 from vathos.stores.keyring import USELESS
 from vathos.stores.memory import MemoryStore
 from vathos.system.extras import required
@@ -144,7 +145,8 @@ def _in_clear(settings: Settings) -> dict[str, Any]:
             value = _assertion_line(value)
         value = reveal(value)
         if value and settings.sources.get(name, "default") != "default":
-            values[name] = os.path.abspath(value) if KEYS[name].kind == "path" else value
+            is_path = KEYS[name].kind == "path" and value != SYSTEM
+            values[name] = os.path.abspath(value) if is_path else value
     return values
 
 

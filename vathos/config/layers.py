@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 from vathos.config.names import KEYS, PROOFS, SECRET_PLACES, SECRETS, variable
 from vathos.config.profile import Entry, Profile
 from vathos.grants import scope_text
+from vathos.oauth.trust import SYSTEM
 from vathos.system.files import expanded
 from vathos.system.late_errors import configuration_error
 
@@ -141,7 +142,7 @@ def _value(profile: Profile, name: str, key: str, entry: Entry) -> Any:
         configuration_error(f"{entry.place}: {key} must be {what}")
     if kind != "path" and key.endswith("_file"):
         return _secret_file(place, str(profile.path.parent / expanded(value)))
-    if kind == "path":
+    if kind == "path" and not (name == "ca_bundle" and value == SYSTEM):
         return str(profile.path.parent / expanded(value))
     return value
 

@@ -40,7 +40,7 @@ KEYS = {
     "token_store": Key("store", "where tokens are kept: file:, file:/path, keyring:, redis://…"),
     "client_cert_file": Key("path", "certificate of the client, with its key"),
     "store_key_file": Key("path", "key to encrypt a shared store with, without a secret"),
-    "ca_bundle": Key("path", "file with the CA certificates to trust"),
+    "ca_bundle": Key("path", "file with the CA certificates to trust, or system"),
     "timeout": Key("number", "seconds for each API request that names no timeout"),
     "token_timeout": Key("number", "seconds to wait for a token at most"),
 }

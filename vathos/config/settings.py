@@ -90,7 +90,8 @@ class Settings:
         issuer: URL of the issuer, or `None`.
         client_authentication: `client_secret_post`, `client_secret_basic`, `private_key_jwt`,
             `tls_client_auth`, or `None` if not chosen.
-        ca_bundle: File with the CA certificates to trust, or `None` for the usual ones.
+        ca_bundle: File with the CA certificates to trust, `system` for those that the operating
+            system trusts, or `None` for those of the package certifi.
         timeout: Seconds for API requests, or `None` if not chosen.
         token_timeout: Seconds to wait for a token; 30 if not chosen.
         profile: Name of the profile that was read, or `None`.

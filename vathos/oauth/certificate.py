@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from vathos.oauth.key_files import read_key
+from vathos.oauth.trust import SYSTEM, new_system_context, system_context
 from vathos.system.forks import ForkSafeLock
 from vathos.system.late_errors import configuration_error, is_one_of
 from vathos.system.logs import logger
@@ -62,7 +63,7 @@ class ClientCertificate(tuple[str, str]):
 
     def _loaded(self, verify: object) -> ssl.SSLContext:
         read_key(self[1], "client_cert_file" if self[0] == self[1] else "client_key_file")
-        context = create_urllib3_context()
+        context = new_system_context() if verify == SYSTEM else create_urllib3_context()
         if verify is False:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -84,20 +85,27 @@ def _state(path: str) -> tuple[int, ...]:
 
 
 class CertificateAdapter(HTTPAdapter):
-    """Makes connections with the certificate as it is now; those with another one are not used."""
+    """Makes connections with the certificate as it is now; those with another one are not used.
+
+    With `verify="system"` they trust what the operating system trusts.
+    """
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
     ) -> Any:
-        """Chooses the pool of connections for a request, by its certificate too."""
-        if not isinstance(cert, ClientCertificate):
-            return super().build_connection_pool_key_attributes(request, verify, cert)
-        host, pool = super().build_connection_pool_key_attributes(request, verify, None)
-        if host["scheme"] == "https":
-            pool["ssl_context"] = cert.context(verify)
+        """Chooses the pool of connections for a request, by its certificate and its trust too."""
+        is_ours, is_system = isinstance(cert, ClientCertificate), verify == SYSTEM
+        host, pool = super().build_connection_pool_key_attributes(
+            request, is_system or verify, None if is_ours else cert
+        )
+        if host["scheme"] == "https" and (is_ours or is_system):
+            pool["ssl_context"] = cert.context(verify) if is_ours else system_context()
         return host, pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leaves the certificate to the pool, which has it."""
+        """Leaves the certificate and the trust to the pool, which has them."""
         given = None if isinstance(cert, ClientCertificate) else cert
-        super().cert_verify(conn, url, verify, given)  # type: ignore[no-untyped-call]
+        is_system = verify == SYSTEM
+        super().cert_verify(conn, url, is_system or verify, given)  # type: ignore[no-untyped-call]
+        if is_system:
+            conn.ca_certs = conn.ca_cert_dir = None

@@ -196,6 +196,30 @@ def test_unknown_ca_is_told_apart(vathos: Driver, ca: trustme.CA) -> None:
     assert "VATHOS_CA_BUNDLE" in report.words("TLS")
 
 
+def test_ca_that_the_system_trusts_is_named(vathos: Driver, tmp_path: Path, ca: trustme.CA) -> None:
+    """Where requests and the operating system disagree, the doctor says how to make them agree."""
+    secure = Secure(vathos, ca.issue_cert("127.0.0.1"), SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+    report = secure.checked()
+    assert report.bad == ["TLS"]
+    assert 'set ca_bundle to "system"' in report.words("TLS")
+    report = secure.checked(VATHOS_CA_BUNDLE="system")
+    assert report.outcome("TLS") == report.outcome("CA bundle") == "ok"
+    assert "the operating system trusts" in report.words("CA bundle")
+
+
+def test_ca_that_only_requests_trusts_is_a_warning(
+    vathos: Driver, tmp_path: Path, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that httpx2 in the same process would refuse is told."""
+    path = str(tmp_path / "ca.pem")
+    monkeypatch.setattr("requests.utils.DEFAULT_CA_BUNDLE_PATH", path)
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", path)
+    report = Secure(vathos, ca.issue_cert("127.0.0.1")).checked()
+    assert report.outcome("TLS") == "ok"
+    assert report.outcome("TLS trust") == "warning"
+    assert "httpx2 in this process would refuse" in report.words("TLS trust")
+
+
 def test_plain_http_in_place_of_tls_fails(vathos: Driver) -> None:
     """A server that speaks http at an https URL fails with 7."""
     url = vathos.server.token_url.replace("http:", "https:")

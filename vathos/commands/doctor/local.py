@@ -21,6 +21,7 @@ from vathos.errors import ConfigurationError
 from vathos.exit_codes import Exit
 from vathos.grants import ClientCredentialsGrant
 from vathos.oauth.identity import identity_of
+from vathos.oauth.trust import SYSTEM, system_context
 from vathos.stores.base import no_store_key
 from vathos.stores.urls import open_store
 from vathos.system.extras import install_line
@@ -155,6 +156,10 @@ def _ca(settings: Settings) -> Iterator[Check]:
     path, place = bundle_of(settings, os.environ)
     if path is None:
         yield ok("CA bundle", "the certificates of the requests package (default)")
+        return
+    if path == SYSTEM:
+        system_context()
+        yield ok("CA bundle", f"the certificates that the operating system trusts ({place})")
         return
     reason = None
     try:

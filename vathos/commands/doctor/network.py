@@ -24,6 +24,7 @@ from vathos.config.settings import Settings
 from vathos.dropin.proxies import environment_proxies
 from vathos.errors import ConfigurationError
 from vathos.exit_codes import Exit
+from vathos.oauth.trust import SYSTEM, system_context, system_trusts
 from vathos.oauth.urls import Origin, origin_of
 from vathos.system.text import washed
 from vathos.system.threads import within
@@ -37,6 +38,7 @@ _TLS_FIX = "check the URL's host and port, the proxy, and whether the server is 
 
 _EXPIRED, _NOT_YET, _HOST, _ADDRESS = 10, 9, 62, 64  # OpenSSL's X509_V_ERR_…
 _UNKNOWN_CA = {2, 18, 19, 20, 21}
+_TRUST_FIX = 'the operating system trusts it, and so does httpx2: set ca_bundle to "system"'
 _CLOCK_FIX = "correct this machine's clock if it is wrong; else the server needs a new certificate"
 _PROBLEMS = {
     _EXPIRED: ("the certificate has expired", _CLOCK_FIX),
@@ -109,9 +111,12 @@ class Route:
             return
         bundle, _ = bundle_of(self.settings, os.environ)
         try:
-            certificate = _certificate(origin, proxy, bundle, self.timeout)
+            certificate = _certificate(origin, proxy, _context(bundle), self.timeout)
         except CertificateProblem as problem:
-            yield failed(name, f"{origin.host}: {problem}", problem.fix, Exit.UNSAFE)
+            fix = problem.fix
+            if self.settings.ca_bundle is None and self._system_trusts(origin, proxy):
+                fix = _TRUST_FIX
+            yield failed(name, f"{origin.host}: {problem}", fix, Exit.UNSAFE)
         except OSError as error:
             reason = error.strerror or washed(str(error), longest=200)  # a proxy said it
             yield failed(name, f"{origin.host}: {reason}", _TLS_FIX, Exit.UNREACHABLE)
@@ -121,6 +126,19 @@ class Route:
             soon = "have the server's certificate renewed in time"
             is_late = certificate.days < _SOON
             yield warning(name, detail, soon) if is_late else ok(name, detail)
+            if bundle is None and not self._system_trusts(origin, proxy):
+                detail = f"{origin.host}: trusted here, but not by the operating system"
+                yield warning(
+                    f"{name} trust", detail, "httpx2 in this process would refuse the server"
+                )
+
+    def _system_trusts(self, origin: Origin, proxy: SplitResult | None) -> bool:
+        """Tells what a client that trusts the operating system would find."""
+        try:
+            _certificate(origin, proxy, system_trusts(), self.timeout)
+        except (CertificateProblem, OSError):
+            return False
+        return True
 
 
 def _proxy_to(url: str) -> SplitResult | None:
@@ -182,14 +200,21 @@ class CertificateProblem(Exception):  # noqa: N818 - a finding, not an error of 
         self.fix = fix
 
 
-def _certificate(
-    origin: Origin, proxy: SplitResult | None, bundle: str | None, timeout: float
-) -> _Certificate:
-    """Connects as a token request would, through an http proxy if there is one."""
+def _context(bundle: str | None) -> ssl.SSLContext:
+    """Makes the TLS settings that a token request has."""
+    if bundle == SYSTEM:
+        return system_context()
     bundle = bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH
     context = create_urllib3_context()  # what requests would use
     context.check_hostname, context.verify_mode = True, ssl.CERT_REQUIRED
     context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
+    return context
+
+
+def _certificate(
+    origin: Origin, proxy: SplitResult | None, context: ssl.SSLContext, timeout: float
+) -> _Certificate:
+    """Connects as a token request would, through an http proxy if there is one."""
     with contextlib.closing(_connection(origin, proxy, context, timeout)) as connection:
         try:
             connection.connect()
