@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ def test_log_has_a_line_for_each_request_without_secrets(tmp_path: Path) -> None
             "vathos: token: POST client_credentials, ?[31mno: 401\n",
         ]
         assert token not in "".join(served.err)
+
+
+def test_lines_of_the_log_are_whole() -> None:
+    """Eight threads that call at once do not mix their lines."""
+    with Served("-v") as served, ThreadPoolExecutor(8) as pool:
+        url = f"{served.facts['base_url']}/products"
+        list(pool.map(lambda _: requests.get(url, timeout=10), range(400)))
+        served.end()
+        assert served.err == ["vathos: api: GET /v1/products, nobody: 401\n"] * 400
 
 
 # --- clients, users, tokens ---------------------------------------------------------------------
