@@ -66,6 +66,19 @@ def test_no_caller_waits_where_renewals_take_long(
     assert renewals <= (clock().boot - started) / max(60 - 2 * seconds - 0.1, 30) + 1
 
 
+def test_renewal_ahead_of_time_tries_again_when_it_hangs(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """Where it is known how long one takes, a second attempt fits into what the token has left."""
+    source = service_source(vathos_server, policy=RenewalPolicy(stale_share=0.0, jitter=0.0))
+    old = source.token()
+    vathos_server.fail("token", Fault.hang())
+    source._renew_ahead(1.0)
+    assert source.state().token is not old
+    assert source.events.stats.renewal_failures == 0
+    assert vathos_server.count() == 3
+
+
 def test_what_was_learned_is_in_the_store(server: AuthorizationServer, clock: FakeClock) -> None:
     """The next process knows from the stored token how long renewals take."""
     store = MemoryStore()

@@ -155,7 +155,10 @@ class Attempt:
     def _request_timeout(self) -> float:
         # A deadline that has passed leaves one short attempt, which then says what is wrong.
         left = max(self.order.deadline - time.monotonic(), 0.01)
-        return min(left, max(left / 2, _SHORTEST_ATTEMPT, _LEEWAY * self.usual))
+        # Where it is known how long one takes, the first may hang and a second one still helps.
+        is_known = self.order.ahead and self.usual > 0
+        least = _LEEWAY * self.usual if is_known else _SHORTEST_ATTEMPT
+        return min(left, max(left / 2, least))
 
     def _lock_out(self, error: TokenResponseError) -> None:
         pause = process.lockout.remember(self.identity, error, self.endpoint.clock())
