@@ -7,6 +7,7 @@ that was not tested.
 
 from __future__ import annotations
 
+import http.client
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -206,7 +207,10 @@ def copied(request: PreparedRequest) -> PreparedRequest:
 def _read(response: Any) -> None:
     """Reads the body, as `Response.content` does, but in one piece."""
     is_unread = response._content is False and not response._content_consumed  # noqa: SLF001 - as content
-    if not is_unread or type(response.raw) is not HTTPResponse or not _reading.in_place():
+    is_urllib3s = type(response.raw) is HTTPResponse and _reading.in_place()
+    # What a cache puts around the body of urllib3 does not end where it is asked for all at once.
+    is_urllib3s = is_urllib3s and type(response.raw._fp) is http.client.HTTPResponse  # noqa: SLF001 - it has no other name
+    if not is_unread or not is_urllib3s:
         _ = response.content
         return
     response._content = b"".join(response.iter_content(None))  # noqa: SLF001 - as above
