@@ -12,7 +12,6 @@ import io
 import os
 import re
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
@@ -78,6 +77,8 @@ class _Help(argparse.HelpFormatter):
 
 def _filled(line: str, width: int) -> list[str]:
     """Breaks a line between words; in a table, what comes after two spaces keeps its column."""
+    import textwrap  # noqa: PLC0415 - for help only
+
     column = re.match(r" +\S+ {2,}", line)
     if line.startswith(" ") and column is None:
         return [line]  # an example, to be copied as it is
