@@ -135,6 +135,26 @@ def test_rotating_file_is_one_identity(
     assert len(list((tmp_path / "store").glob("*.json"))) == 1
 
 
+def test_file_that_is_replaced_under_load(file: Path, tmp_path: Path) -> None:
+    """Eight threads, tokens that end, twenty assertions: no call fails, and there is one entry."""
+    clients = [Client("robot", workload=POD)]
+    with AuthorizationServer(clients=clients, access_token_lifetime=0.5) as server:
+        store = FileStore(tmp_path / "store")
+        swap(file, server.workload_token())
+        with session_of(server, file, store=store) as session:
+            seen = {session._settings.grant().settled() for _ in range(2)}
+
+            def work(index: int) -> int:
+                if index == 0:
+                    for _ in range(20):
+                        swap(file, server.workload_token())
+                return sum(session.get("products").ok for _ in range(25))
+
+            assert together(8, work) == [25] * 8
+        assert len(seen) == 1
+        assert len(list((tmp_path / "store").glob("*.json"))) == 1
+
+
 def test_identity_holds_issuer_and_subject(server: AuthorizationServer) -> None:
     """Another subject is another identity; another assertion of the same one is not."""
     one, same = (identity(server.workload_token()) for _ in range(2))

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from tests.canaries import told_by
 from tests.conftest import FakeClock
+from tests.helpers import faketime_library, python
 from tests.oauth.keys import KINDS, write_key
 from vathos import VathosSession
 from vathos.errors import ConfigurationError, InsecureFileError, InvalidClientError
@@ -320,6 +321,22 @@ def test_clock_that_is_off_by_less_does_not_matter(
     """Up to half a minute either way, assertions are good without the server's time."""
     session_of(server, client_key_file=file, clock=off_by(off)).fetch_token()
     assert server.count() == 1
+
+
+def test_process_whose_clock_is_off(server: AuthorizationServer, file: Path) -> None:
+    """A process without NTP, ten minutes off, works after one refused attempt."""
+    library = faketime_library()
+    if library is None:
+        pytest.skip("libfaketime cannot be had")
+    urls = {"token_url": server.token_url, "base_url": server.api_url}
+    code = f"""
+from vathos import VathosSession
+session = VathosSession("robot", client_key_file={str(file)!r}, **{urls!r})
+print(session.get("products").status_code)
+"""
+    environ = {"LD_PRELOAD": str(library), "FAKETIME": "-10m", "DONT_FAKE_MONOTONIC": "1"}
+    assert python(code, env=environ).strip() == "200"
+    assert server.count() == 2
 
 
 def test_clock_is_repaired_once_in_a_renewal(server: AuthorizationServer, file: Path) -> None:

@@ -24,7 +24,7 @@ from urllib3.connection import HTTPConnection
 
 from vathos.errors import RenewalTimeout
 from vathos.grants import SecretFields
-from vathos.oauth.certificate import CertificateAdapter, ClientCertificate
+from vathos.oauth.certificate import CertificateAdapter
 from vathos.oauth.failures import failure, proxy_logins, without_secrets
 from vathos.oauth.transport import Transport, ignore_netrc, shut
 from vathos.oauth.urls import is_local_http
@@ -103,8 +103,7 @@ def _exchanged(
     transport: Transport,
     timeout: float,
 ) -> Answer:
-    if isinstance(transport.cert, ClientCertificate):
-        transport.cert.context(transport.verify)  # here, where its error is told as it is
+    transport.check_certificate()  # here, where its error is told as it is
     # The socket waits a little longer, so that it is always the deadline that is reported.
     wire = _Wire(timeout + 0.25)
 

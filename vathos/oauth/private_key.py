@@ -14,7 +14,6 @@ import os
 from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -188,6 +187,8 @@ class PrivateKeyJwt:
         return sorted(left, key=lambda key: refused.get(key.name, 0))
 
     def _repairs_clock(self, date: str | None, at: Instant) -> bool:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - after a refusal only
+
         try:
             # Half a second is what a header of whole seconds leaves out.
             told = parsedate_to_datetime(date or "").timestamp() + 0.5

@@ -39,3 +39,8 @@ class Transport:
     cert: Any = None
     proxies: Any = field(default_factory=dict)
     trust_env: bool = True
+
+    def check_certificate(self) -> None:
+        """Raises `ConfigurationError` if there is a client certificate that cannot be used."""
+        if hasattr(self.cert, "context"):  # one whose files are followed
+            self.cert.context(self.verify)

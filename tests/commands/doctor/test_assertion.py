@@ -9,6 +9,7 @@ import pytest
 
 from tests.commands.doctor.report import Report, doctor
 from tests.commands.driving import Driver
+from tests.oauth.keys import write_key
 from vathos.exit_codes import Exit
 from vathos.testing import AuthorizationServer, Client
 
@@ -110,3 +111,26 @@ def test_fix_of_several_lines_is_printed_below_each_other(
         VATHOS_CLIENT_ASSERTION_FILE=str(path),
     )
     assert f"\n                   audience: {server.issuer}\n" in done.out
+
+
+def test_key_of_a_client(vathos: Driver, pod: tuple[AuthorizationServer, Path]) -> None:
+    """A key that can be used is told; one that others can read is refused with the fix."""
+    key = pod[1].with_name("robot.pem")
+    write_key(key)
+    none = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_KEY_FILE": str(key)}
+    report = doctor(vathos, "--no-network", **none)
+    assert (report.bad, report.outcome("client key")) == ([], "ok")
+    key.chmod(0o644)
+    report = doctor(vathos, "--no-network", **none)
+    assert (report.status, report.bad) == (Exit.UNSAFE, ["client assertion"])
+    assert f"chmod 600 {key}" in report.words("client assertion")
+
+
+def test_certificate_of_a_client(vathos: Driver, pod: tuple[AuthorizationServer, Path]) -> None:
+    """A certificate without its key is named."""
+    path = pod[1].with_name("robot.crt")
+    path.touch(0o600)
+    none = {"VATHOS_CLIENT_SECRET": "", "VATHOS_CLIENT_CERT_FILE": str(path)}
+    report = doctor(vathos, "--no-network", **none)
+    assert report.bad == ["client assertion"]
+    assert f"certificate and key in {path}" in report.words("client assertion")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from vathos.assembly import transport_of
 from vathos.commands.doctor.checks import Check, failed, ok, warning
 from vathos.config.settings import Settings
 from vathos.exit_codes import Exit
@@ -31,10 +32,14 @@ volumes:
 def assertion_checks(settings: Settings) -> Iterator[Check]:
     """Reads issuer, subject, audience and end of an assertion; its signature is not checked."""
     client = settings.client
-    if client is None or settings.client_assertion is None:
+    if client is None:
+        return
+    client.settled()  # refuses what cannot be used at all
+    if settings.client_assertion is None:
+        transport_of(settings).check_certificate()
+        yield ok("client key", f"readable ({settings.sources[client.label]})")
         return
     place = settings.sources["client_assertion"]
-    client.settled()  # refuses what is no assertion at all
     if isinstance(client, GitHubActions):
         yield ok(_NAME, "asked of GitHub Actions for each token request")
         return
