@@ -161,7 +161,11 @@ def test_nothing_is_told(
             told = told_by(error) + frames_of(error)
         source = session._source
         told += f"{session!r} {session._settings!r} {source!r} {vars(session)!r} {vars(source)!r}"
-        told += repr(source.grant.settled()) if source is not None else ""
+        if source is not None:
+            settled = source.grant.settled()
+            told += repr(settled)
+            form, _ = source.endpoint.authenticated(settled, {}, 5)
+            watch.secrets.add(form["client_assertion"])  # also of what was only read
         told += repr(events)
     assert len(watch.secrets) > 1
     assert watch.seen_in(told + logged()) == []
@@ -214,6 +218,22 @@ def test_errors_before_anything_is_sent(
                 session.get(server.api_url)
             assert watch.seen_in(told_by(caught.value) + frames_of(caught.value)) == []
     assert server.requests == ()
+
+
+def test_chip_that_fails(server: AuthorizationServer, watch: Watch) -> None:
+    """What was to be signed is in no frame of ours when a chip fails."""
+
+    def broken(data: bytes) -> bytes:
+        watch.secrets.add(data.decode())
+        raise OSError("the chip is locked")
+
+    broken.algorithm = "ES256"  # type: ignore[attr-defined]
+    urls = {"token_url": server.token_url, "base_url": server.api_url}
+    with VathosSession("robot", client_key_signer=broken, **urls) as session:  # type: ignore[arg-type]
+        with pytest.raises(VathosError) as caught:
+            session.get("products")
+        assert len(watch.secrets) > 1
+        assert watch.seen_in(told_by(caught.value) + frames_of(caught.value)) == []
 
 
 def test_command_line_holds_no_proof(server: AuthorizationServer, tmp_path: Path) -> None:
