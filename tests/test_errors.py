@@ -107,6 +107,12 @@ def test_attributes_have_defaults() -> None:
     assert not answered.refused
 
 
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 405, 500])
+def test_only_a_missing_endpoint_is_not_found(status: int) -> None:
+    """A 404 is about the URL; every other answer came from a token endpoint."""
+    assert TokenResponseError("words", status=status).not_found is (status == 404)
+
+
 @pytest.mark.parametrize(
     ("status", "refused"),
     [

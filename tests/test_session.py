@@ -16,7 +16,7 @@ from tests.helpers import together
 from tests.wire import closed_port
 from vathos import VathosSession, get_service_account_token
 from vathos.config.settings import DEFAULT_BASE_URL, DEFAULT_TOKEN_URL, resolve
-from vathos.errors import ConfigurationError, InsecureTransportError
+from vathos.errors import ConfigurationError, InsecureTransportError, TokenResponseError
 from vathos.stores.memory import MemoryStore
 from vathos.testing import AuthorizationServer, Client, Fault
 
@@ -136,6 +136,44 @@ def test_token_is_not_sent_to_the_built_in_api(
         vathos_server.client_secret,
         token_url=vathos_server.token_url,
     )
+
+
+@pytest.mark.parametrize("name", ["token_url", "issuer"])
+def test_wrong_url_is_no_refusal_of_credentials(
+    vathos_server: AuthorizationServer, name: str
+) -> None:
+    """Where nothing is found, no credentials were judged: each call asks anew, none is locked."""
+    account = {**vathos_server.service_account, "token_url": None}
+    account[name] = vathos_server.issuer.replace("picking", "nowhere")
+    session = VathosSession(**account, store=MemoryStore())
+    for _ in range(2):
+        with pytest.raises(TokenResponseError, match="HTTP 404") as caught:
+            session.get("x")
+        assert caught.value.not_found
+        assert "not presented" not in str(caught.value)
+    assert session.stats().refusals == 0
+
+
+def test_refresh_token_outlives_a_missing_endpoint(vathos_server: AuthorizationServer) -> None:
+    """A token endpoint that is away for a moment has not seen the refresh token: it still works."""
+    session = VathosSession(**vathos_server.person, store=MemoryStore())
+    session.get("x")
+    vathos_server.fail("token", Fault.status(404))
+    with pytest.raises(TokenResponseError, match="HTTP 404"):
+        session.fetch_token()
+    session.fetch_token()
+    assert vathos_server.count("password") == 1
+
+
+def test_issuer_and_token_url_are_two_identities(vathos_server: AuthorizationServer) -> None:
+    """What was remembered of one URL as an issuer says nothing of it as a token endpoint."""
+    account = {**vathos_server.service_account, "token_url": None}
+    sources = [
+        vathos.source(**{**account, name: vathos_server.issuer}) for name in ("issuer", "token_url")
+    ]
+    one, other = (source.state().identity for source in sources)
+    assert one != other
+    assert one.name != other.name
 
 
 def test_settings_that_were_found_already(

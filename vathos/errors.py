@@ -129,9 +129,14 @@ class TokenResponseError(VathosError):
         """Whether the server refused the credentials, so that asking again cannot help.
 
         The status decides, not the error code: for a disabled service account, Keycloak answers 401
-        `invalid_request`. After 408 and 429 another attempt may work.
+        `invalid_request`. After 408 and 429 another attempt may work; after 404 see `not_found`.
         """
         return self.status // 100 == 4 and self.status not in {408, 429}  # noqa: PLR2004
+
+    @property
+    def not_found(self) -> bool:
+        """Whether there is no token endpoint: the URL is wrong, and no credentials were judged."""
+        return self.status == 404  # noqa: PLR2004 - "Not Found"
 
     @property
     def redirected(self) -> bool:

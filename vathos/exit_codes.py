@@ -5,6 +5,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vathos.errors import TokenResponseError
 
 __all__ = ["CommandError", "Exit", "judged", "said", "status_of", "worst"]
 
@@ -84,14 +88,20 @@ def status_of(error: BaseException) -> Exit | None:
     if isinstance(error, errors.ConfigurationError | errors.StoreError):
         return Exit.CONFIGURATION
     if isinstance(error, errors.TokenResponseError):
-        if error.redirected:
-            return Exit.UNSAFE
-        return Exit.REFUSED if error.refused else Exit.UNREACHABLE
+        return _of_answer(error)
     if not isinstance(error, requests.RequestException):
         return None
     if cause_of(error, ssl.SSLError, requests.exceptions.SSLError):
         return Exit.UNSAFE
     return Exit.CONFIGURATION if isinstance(error, ValueError) else Exit.UNREACHABLE
+
+
+def _of_answer(error: TokenResponseError) -> Exit:
+    if error.redirected:
+        return Exit.UNSAFE
+    if error.not_found:
+        return Exit.CONFIGURATION
+    return Exit.REFUSED if error.refused else Exit.UNREACHABLE
 
 
 def said(error: BaseException) -> str:

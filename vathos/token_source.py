@@ -120,7 +120,7 @@ class CachedSource:
         self.timeout = timeout
         self.events = events or Events()
         self.keep_warm = keep_warm
-        self._credentials = Credentials(endpoint.url, grant)
+        self._credentials = Credentials(endpoint.identifier, grant)
         self._cache = TokenCache(ResilientStore(store), self.policy, endpoint.clock)
         self._renewer = Renewer(
             self._credentials, endpoint, self._cache, store, self.events, on_renewed

@@ -437,6 +437,16 @@ def test_refused(vathos: Driver) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault(41)
+def test_wrong_url_is_configuration(vathos: Driver) -> None:
+    """Where there is no token endpoint, no credentials were refused: 3, each time anew."""
+    url = vathos.server.token_url.replace("picking", "nowhere")
+    for _ in range(2):
+        done = vathos("token", VATHOS_TOKEN_URL=url)
+        assert (done.status, done.out) == (Exit.CONFIGURATION, "")
+        assert "check the token URL (--token-url, VATHOS_TOKEN_URL)" in done.err
+        assert "not presented" not in done.err
+
+
 def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
     vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}

@@ -11,6 +11,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keyring
 import keyring.backends.fail
@@ -18,6 +19,7 @@ import keyring.backends.null
 import pytest
 
 from tests.stores.contract import SERVICE, TOKEN, Factory, StoreContract
+from vathos import VathosSession
 from vathos.errors import ConfigurationError, StoreError
 from vathos.stores.keyring import KeyringStore
 from vathos.stores.resilient import CircuitOpenError
@@ -88,6 +90,31 @@ def test_headless_host_is_told_the_alternatives(
         KeyringStore()
 
 
+@pytest.mark.parametrize("chained", [False, True])
+def test_files_in_clear_text_are_used_only_if_they_are_named(
+    backend: keyring.backend.KeyringBackend, monkeypatch: pytest.MonkeyPatch, *, chained: bool
+) -> None:
+    """A backend of keyrings.alt that was merely found is refused, as soon as a session is built."""
+    found = SimpleNamespace(backends=[backend]) if chained else backend
+    monkeypatch.setattr(keyring, "get_keyring", lambda: found)
+    monkeypatch.setattr(keyring.core, "load_config", lambda: None)
+    with pytest.raises(ConfigurationError) as caught:
+        VathosSession("robot", "secret", store=KeyringStore())
+    name = "keyrings.alt.file.PlaintextKeyring"
+    assert f"only {name}, which writes files" in str(caught.value)
+    assert "VATHOS_TOKEN_STORE=file: " in str(caught.value)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
+    VathosSession("robot", "secret", store=KeyringStore())
+
+
+def test_backend_that_is_passed_is_the_callers_choice(
+    backend: keyring.backend.KeyringBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a program passes is not doubted."""
+    monkeypatch.setattr(keyring.core, "load_config", lambda: None)
+    KeyringStore(backend)
+
+
 def test_headless_host_is_told_at_once() -> None:
     """Without a session bus and a display, nothing hangs."""
     keep = ("PATH", "HOME")
@@ -146,6 +173,7 @@ def test_pickled_store_uses_the_keyring_of_where_it_is_loaded(
 ) -> None:
     """A store without a backend of its own travels as the wish for one."""
     monkeypatch.setattr(keyring, "get_keyring", lambda: backend)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
     KeyringStore().save(SERVICE, TOKEN)
     assert pickle.loads(pickle.dumps(KeyringStore())).load(SERVICE) == KEPT
 

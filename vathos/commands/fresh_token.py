@@ -85,7 +85,7 @@ def _renewed(source: CachedSource, before: Token | None) -> Token:
     try:
         token = source.token(rejected=before)
     except TokenResponseError as error:
-        if error.refused:
+        if error.refused and not error.not_found:
             refusals.remember(error)
         raise
     refusals.forget()

@@ -32,7 +32,7 @@ from vathos.exit_codes import CommandError, Exit, judged
 from vathos.grants import Secret, reveal
 from vathos.oauth.github import GITHUB_ACTIONS
 from vathos.oauth.trust import SYSTEM
-from vathos.stores.keyring import USELESS
+from vathos.stores.keyring import flaw_of
 from vathos.stores.memory import MemoryStore
 from vathos.system.extras import required
 from vathos.tokens import Token
@@ -186,8 +186,8 @@ def _assertion_line(assertion: Secret) -> tuple[str, Any]:
 
 def _require_keyring() -> Any:
     keyring = required("keyring", "keyring")
-    if type(keyring.get_keyring()).__module__.startswith(USELESS):
-        raise CommandError(Exit.CONFIGURATION, f"this host has no keyring; {_WITHOUT_KEYRING}")
+    if flaw := flaw_of(keyring.get_keyring()):
+        raise CommandError(Exit.CONFIGURATION, f"{flaw}; {_WITHOUT_KEYRING}")
     return keyring
 
 

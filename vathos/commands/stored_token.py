@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vathos.config.settings import Settings
-from vathos.oauth.identity import Identity, identity_of
+from vathos.oauth.identity import Identity, identifier, identity_of
 from vathos.policy import Freshness, RenewalPolicy
 from vathos.stores.file import FileStore
 from vathos.tokens import Token, now
@@ -49,7 +49,8 @@ class Kept(NamedTuple):
 
 def kept(settings: Settings, store: TokenStore) -> Kept:
     """Loads the token of these settings, expired or not; reads their secrets."""
-    identity = identity_of(settings.authority, settings.grant().settled())
+    server = identifier(settings.issuer, settings.authority)
+    identity = identity_of(server, settings.grant().settled())
     hide_typed(settings, store)
     token = store.load(identity)
     return Kept(identity, None if token is None else token.anchored(now()))

@@ -24,6 +24,7 @@ from vathos.oauth.client_authentication import (
     secrets_sent,
 )
 from vathos.oauth.exchange import MAX_BODY, Answer, post
+from vathos.oauth.identity import identifier
 from vathos.oauth.transport import Transport
 from vathos.oauth.urls import origin_of, realm_hint
 from vathos.system.text import washed
@@ -141,6 +142,11 @@ class TokenEndpoint:
             The URLs.
         """
         return Metadata(self.url)
+
+    @property
+    def identifier(self) -> str:
+        """What tokens are stored under: an issuer is another one than a token endpoint there."""
+        return identifier(self.issuer, self.url)
 
     @property
     def issuer(self) -> str | None:

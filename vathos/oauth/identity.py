@@ -17,7 +17,7 @@ from vathos.system.bounded import Bounded
 from vathos.system.forks import ForkSafeLock
 from vathos.system.late_errors import configuration_error
 
-__all__ = ["Credentials", "Identity", "SharedKeys", "identity_of"]
+__all__ = ["Credentials", "Identity", "SharedKeys", "identifier", "identity_of"]
 
 # Known to this process only, so that a key that leaks says nothing about the secrets in it.
 _PROCESS_SALT = os.urandom(32)
@@ -70,6 +70,11 @@ class Identity:
         """Returns a hash of all parts; with its key, guessed secrets can be tested quickly."""
         parts = [*self._public, *(secret.reveal() for secret in self._secrets)]
         return hashlib.blake2b(_framed(parts), key=key, digest_size=16).hexdigest()
+
+
+def identifier(issuer: str | None, token_url: str) -> str:
+    """Names the authorization server in an identity: a URL is either issuer or token endpoint."""
+    return token_url if issuer is None else f"issuer {issuer}"
 
 
 def identity_of(token_url: str, grant: Grant) -> Identity:

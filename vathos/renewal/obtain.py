@@ -75,7 +75,7 @@ class Attempt:
         try:
             token = self._request(self.grant)
         except TokenResponseError as error:
-            if error.refused:
+            if _is_refusal(error):
                 self._lock_out(error)
             raise
         process.lockout.forget(self.identity)
@@ -99,7 +99,7 @@ class Attempt:
             self._lock_out(error)
             raise
         except (TokenRequestError, TokenResponseError) as error:
-            refused = isinstance(error, TokenResponseError) and error.refused
+            refused = isinstance(error, TokenResponseError) and _is_refusal(error)
             if not refused and not answer_is_lost(error):
                 cache.give_back_refresh_token(identity, older)
                 raise
@@ -164,3 +164,8 @@ class Attempt:
         pause = process.lockout.remember(self.identity, error, self.endpoint.clock())
         log.error("credentials refused, not presented again for %.0f s: %s", pause, error)
         self.order.happened.append(CredentialsRefused(self.identity.name, copy.copy(error), pause))
+
+
+def _is_refusal(error: TokenResponseError) -> bool:
+    """Tells whether credentials were judged; where no endpoint was found, they were not."""
+    return error.refused and not error.not_found

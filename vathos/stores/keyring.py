@@ -16,10 +16,13 @@ from vathos.system.extras import required
 from vathos.system.files import state_folder
 from vathos.tokens import Token
 
-__all__ = ["USELESS", "KeyringStore"]
+__all__ = ["KeyringStore", "flaw_of"]
 
-USELESS = ("keyring.backends.fail", "keyring.backends.null")
+_USELESS = ("keyring.backends.fail", "keyring.backends.null")
 """Backends that the `keyring` package chooses on a host without a keyring."""
+
+_PLAIN = "keyrings.alt"
+"""Backends that write secrets into files, most of them in clear text."""
 
 _SERVICE = "vathos"
 _LONGEST_SWAP = 5.0
@@ -38,7 +41,8 @@ class KeyringStore:
         rest: Seconds for which a keyring that failed is not tried again.
 
     Raises:
-        ConfigurationError: If there is no keyring on this host, or a package is missing.
+        ConfigurationError: If there is no keyring on this host but files in clear text that nobody
+            has chosen, or a package is missing.
     """
 
     def __init__(self, backend: Any = None, *, patience: float = 10.0, rest: float = 60.0) -> None:
@@ -48,9 +52,9 @@ class KeyringStore:
         try:
             self._keyring = backend or self._breaker.run(keyring.get_keyring)
         except StoreError as error:
-            raise ConfigurationError(f"{_NO_KEYRING} ({error})") from error
-        if type(self._keyring).__module__.startswith(USELESS):
-            raise ConfigurationError(_NO_KEYRING)
+            raise ConfigurationError(f"{_NO_KEYRING}: {_INSTEAD} ({error})") from error
+        if flaw := flaw_of(self._keyring, is_chosen=backend is not None):
+            raise ConfigurationError(f"{flaw}: {_INSTEAD}")
         self._folder = PrivateFolder(state_folder("keyring") / KEYRING_LOCKS)
 
     def load(self, identity: Identity) -> Token | None:
@@ -111,8 +115,31 @@ class KeyringStore:
         return make, (self._backend,)
 
 
-_NO_KEYRING = (
-    "this host has no keyring that a program can use without a desktop: use "
-    "VATHOS_TOKEN_STORE=file: (files of this user), memory: (this process only) or redis://… "
+def flaw_of(keyring: Any, *, is_chosen: bool = False) -> str:
+    """Says why a backend is no keyring, or that it writes files nobody asked for; else nothing.
+
+    A person asks for them by name: in `PYTHON_KEYRING_BACKEND` or the file `keyringrc.cfg`.
+    """
+    # Of several backends the first one keeps what is new.
+    first = next(iter(getattr(keyring, "backends", ())), keyring)
+    module, name = type(first).__module__, type(first).__name__
+    if module.startswith(_USELESS):
+        return _NO_KEYRING
+    if not module.startswith(_PLAIN) or is_chosen or _is_chosen_by_name():
+        return ""
+    return (
+        f"{_NO_KEYRING}, only {module}.{name}, which writes files, perhaps in clear text "
+        f"(PYTHON_KEYRING_BACKEND={module}.{name} allows that)"
+    )
+
+
+def _is_chosen_by_name() -> bool:
+    core = required("keyring", "keyring").core
+    return (core.load_env() or core.load_config()) is not None
+
+
+_NO_KEYRING = "this host has no keyring that a program can use without a desktop"
+_INSTEAD = (
+    "use VATHOS_TOKEN_STORE=file: (files of this user), memory: (this process only) or redis://… "
     "(a fleet)"
 )
