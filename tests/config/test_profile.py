@@ -425,6 +425,8 @@ def test_file_that_is_no_toml_is_named(written: Written) -> None:
     assert str(caught.value).startswith(f"{path} is not TOML: ")
     assert "line 2" in str(caught.value)
     assert not CANARY.seen_in(told_by(caught.value))
+    path.write_text(f"[profile.default]\nclient_id = {'9' * 5000}\n")
+    assert f"{path} is not TOML: " in refusal()
     path.write_bytes(b"\xff")
     assert f"{path} cannot be read: it is not UTF-8 text" in refusal()
 

@@ -497,6 +497,8 @@ URL_FAULTS = [
     ("https:///token", "no host"),
     ("https://[::1/token", "malformed"),
     ("https://a.example:99999/", "malformed"),
+    ("https://a.example:0/", "malformed"),
+    ("https://%61.example/", "malformed"),
     ("ftp://a.example/token", "https://"),
     ("//a.example/token", "https://"),
     ("https://me@a.example/", "user name or password"),

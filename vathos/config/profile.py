@@ -209,7 +209,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
             configuration_error(f"{path}, line {number}: more than {_MOST_DOTS} dots in one line")
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits is no TOMLDecodeError
         reason = str(error)
     except RecursionError:
         reason = "too deep"
