@@ -1,0 +1,1 @@
+"""Input that others write, at random: `python -m tests.fuzz --minutes N` looks for more of it."""

@@ -1,0 +1,1 @@
+"""The real code under random attack; `python -m tests.stateful --minutes N` does it for longer."""
