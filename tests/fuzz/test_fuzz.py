@@ -23,7 +23,7 @@ def test_random_inputs_break_nothing(name: str) -> None:
     """A few, always the same; `python -m tests.fuzz` goes on for longer."""
 
     @seed(15)
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(TARGETS[name].inputs)
     def feed(data: bytes) -> None:
         TARGETS[name].check(data)

@@ -15,7 +15,7 @@ from tests.model.scenarios import BREAKS, HOLDS, Break, explored
     [
         World((0, 1), (0, 0), faults=1, kinds=frozenset({"die", "lease", "lose", "store"})),
         World((0, 0, 1), (0, 0), faults=1, kinds=frozenset({"down", "stop"})),
-        World((0, 1), (0, 0), has_logout=True, faults=1, kinds=frozenset({"slow"})),
+        World((0,), (0,), has_logout=True, faults=1, kinds=frozenset({"slow", "lease"})),
         World((0, 1), (0, 1), expiries=1),
     ],
     ids=["two processes", "outage", "logout", "identities"],

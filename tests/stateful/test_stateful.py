@@ -20,10 +20,10 @@ def attack(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> N
 
 def test_renewals_keep_their_promises_under_random_attack() -> None:
     """No call without our token, no consumed refresh token, no secret in a log, only our errors."""
-    attack(RenewalMachine, 10, 15)
+    attack(RenewalMachine, 8, 12)
 
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_store_does_what_a_dictionary_does(name: str) -> None:
     """Two views of it, whatever the order of what is done."""
-    attack(MACHINES[name], 6, 10)
+    attack(MACHINES[name], 4, 8)
