@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -370,3 +371,41 @@ def test_package_loads_none_of_them(library: str) -> None:
         "print(*({'httpx', 'httpx2'} & sys.modules.keys()))"
     )
     assert python(code).split() == ["set()", library]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_putting_the_token_on_costs_5_microseconds(
+    library: str, vathos_server: AuthorizationServer, robot: Any
+) -> None:
+    """Beyond what the library's own `Auth`, which does nothing, costs; in both kinds of client."""
+    caller = Caller(library, is_async=False)
+    robot.token()
+    request = caller.library.Request("GET", vathos_server.api_url + "/x")
+    count = 5_000
+
+    def sync(auth: Any) -> None:
+        for _ in range(count):
+            flow = auth.sync_auth_flow(request)
+            next(flow)
+            flow.close()
+
+    async def coroutine(auth: Any) -> None:
+        for _ in range(count):
+            flow = auth.async_auth_flow(request)
+            await flow.__anext__()
+            await flow.aclose()
+
+    def fastest(run: Callable[[Any], Any], auth: Any) -> float:
+        taken = []
+        for _ in range(20):
+            started = time.process_time()
+            run(auth)
+            taken.append((time.process_time() - started) / count)
+        return min(taken)
+
+    ours, nothing = caller.auth_class(robot), caller.library.Auth()
+    for name, run in (("sync", sync), ("async", lambda auth: asyncio.run(coroutine(auth)))):
+        cost = fastest(run, ours) - fastest(run, nothing)
+        print(f"{library}, {name}: {cost * 1e6:.1f} µs")
+        assert cost <= 5e-6

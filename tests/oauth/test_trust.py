@@ -50,6 +50,20 @@ def test_system_is_trusted_in_token_requests_and_sessions(
             requests.get(server.api_url, timeout=5)
 
 
+def test_what_only_certifi_trusts_is_refused(
+    server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the setting, the list of certifi does not count."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "ca.pem"))
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
+    account = server.service_account
+    assert vathos.VathosSession(**account, store=MemoryStore()).get("x").status_code == 200
+    monkeypatch.setenv("VATHOS_CA_BUNDLE", "system")
+    with pytest.raises(TokenRequestError, match="local issuer"):
+        vathos.VathosSession(**account, store=MemoryStore()).get("x")
+
+
 def test_one_setting_serves_requests_and_httpx2(
     server: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
