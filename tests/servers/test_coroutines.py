@@ -1,13 +1,16 @@
-"""Coroutines with httpx2 against a real Keycloak: expiries and a revocation."""
+"""Coroutines with httpx2 against a real Keycloak: expiries, a revocation, a restart."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 
+from tests.servers.keycloak import Keycloak
 from tests.servers.realm import Realm
 from tests.servers.resource import ProtectedResource
 from tests.servers.test_vathos_session import service
@@ -55,3 +58,34 @@ def test_no_call_fails_over_expiries_and_a_revocation(
     realm.revoke_token(token.access_token)
     assert asyncio.run(calls(source, 40, 1)) == {200}
     assert realm.token_requests()["CLIENT_LOGIN"] == before + 1
+
+
+def test_no_coroutine_fails_over_a_restart(
+    keycloak: Keycloak, realm: Realm, resource: ProtectedResource
+) -> None:
+    """Tokens expire while Keycloak restarts: coroutines wait for the next one, and none fails."""
+    realm.set_access_token_lifespan(3)
+    source = source_of(realm, resource)
+    source.token()
+
+    is_over = threading.Event()
+    asked: list[int] = []
+
+    async def ask() -> None:
+        while not is_over.is_set():
+            asked.append(len((await source.atoken()).access_token))
+            await asyncio.sleep(0.1)
+
+    async def main() -> None:
+        await asyncio.gather(*(ask() for _ in range(20)))
+
+    # Keycloak ends with the thread that started it, so it is the coroutines that are elsewhere.
+    with ThreadPoolExecutor(1) as executor:
+        loop = executor.submit(asyncio.run, main())
+        try:
+            keycloak.restart(empty=False)
+        finally:
+            is_over.set()
+        loop.result()
+    assert len(asked) >= 20
+    assert asyncio.run(calls(source, 5, 0.5)) == {200}
