@@ -200,13 +200,94 @@ def test_settings_that_were_found_already(
         ({"client_id": 5}, "client_id must be a string, not int"),
         ({"store": "disk"}, "store must be a TokenStore"),
         ({"origins": ["nowhere"]}, "origins is not a URL"),
+        ({"policy": 0.5}, "policy must be a RenewalPolicy, not 0.5"),
+        ({"clock": 3}, "clock must be a function, not 3"),
+        ({"on_event": 3}, "on_event must be a function, not 3"),
+        ({"token_updater": "x"}, "token_updater must be a function, not str"),
+        ({"timeout": "5"}, "timeout must be a number of seconds above 0, or a pair .* not str"),
+        ({"timeout": (1, -1)}, "timeout must be a number of seconds above 0"),
+        ({"timeout": True}, "timeout must be a number of seconds above 0"),
+        ({"token_timeout": "5"}, "token_timeout must be a number of seconds above 0, not str"),
+        ({"token_timeout": -1}, "token_timeout must be a number of seconds above 0, not -1"),
+        ({"token_timeout": float("nan")}, "token_timeout must be a number of seconds above 0"),
+        ({"keep_warm": "no"}, "keep_warm must be True or False, not str"),
+        ({"replay": "no"}, "replay must be True or False, not str"),
+        ({"scope": 3}, "scope must be text, or a list of names, not 3"),
+        ({"scope": b"read"}, "scope must be text, or a list of names, not bytes"),
+        ({"token_parameters": "x=y"}, "token_parameters must be a mapping of text to text"),
+        ({"token_parameters": {"x": 1}}, "token_parameters must be a mapping of text to text"),
+        ({"settings": {}}, "settings must be what vathos.config.settings.resolve returned"),
+        ({"profile": 3}, "profile must be the name of a profile, not 3"),
+        ({"source": "x"}, r"source must be what vathos.source\(...\) returned, not str"),
         ({"client_authentication": "jwt"}, r"client_authentication \(argument\) must be"),
     ],
 )
 def test_malformed_settings_are_named_at_once(arguments: dict[str, Any], message: str) -> None:
     """A value that cannot work is refused when the session is built, by name."""
+    credentials = {} if "source" in arguments else {"client_id": "robot", "client_secret": "secret"}
     with pytest.raises(ConfigurationError, match=message):
-        VathosSession(**{"client_id": "robot", "client_secret": "secret", **arguments})
+        VathosSession(**{**credentials, **arguments})
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"timeout": "5"}, {"token_timeout": -1}, {"policy": 0.5}, {"scope": 3}]
+)
+def test_sources_and_functions_say_so_too(arguments: dict[str, Any]) -> None:
+    """What builds no session checks the same arguments, as far as it has them."""
+    if "timeout" in arguments:
+        with pytest.raises(ConfigurationError, match="timeout must be a number"):
+            get_service_account_token("robot", "secret", **arguments)
+    else:
+        with pytest.raises(ConfigurationError, match=f"{next(iter(arguments))} must be "):
+            vathos.source("robot", "secret", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "remedy"),
+    [
+        ("tiemout", r"no parameter tiemout \(did you mean 'timeout'\?\)"),
+        ("autorefresh_url", r"\(did you mean 'auto_refresh_url'\?\)"),
+        ("verify", "no parameter verify; set session.verify once it is built"),
+        ("headers", "set session.headers"),
+        ("proxies", "set session.proxies"),
+        ("retries", r"session.mount\(base_url, HTTPAdapter\(max_retries=…\)\)"),
+    ],
+)
+def test_parameter_that_there_is_not_has_a_remedy(parameter: str, remedy: str) -> None:
+    """A slip of the pen is told the right name, an attribute where it is set."""
+    with pytest.raises(TypeError, match=remedy):
+        VathosSession("robot", "secret", **{parameter: 3})  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize("form", ["text", "dictionary"])
+def test_pasted_token_with_a_relative_path(
+    vathos_server: AuthorizationServer, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token alone, as text or as the server answered it, calls the API by a path."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the parent's rule, also on loopback
+    token = vathos.source(**vathos_server.service_account, store=MemoryStore()).token()
+    pasted: Any = token.access_token if form == "text" else token.as_dict()
+    session = VathosSession(token=pasted, base_url=vathos_server.api_url)
+    assert session.get("products").json()["client_id"] == vathos_server.client_id
+    assert token.access_token not in repr(vars(session))
+
+
+def test_pasted_token_beside_credentials_is_the_first_one(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """With credentials, a token as text is used until the API refuses it."""
+    token = vathos.source(**vathos_server.service_account, store=MemoryStore()).token()
+    account = vathos_server.service_account
+    session = VathosSession(**account, token=token.access_token, store=MemoryStore())
+    assert session.get("x").json()["token_number"] == 1
+    assert vathos_server.count() == 1
+
+
+def test_plain_session_has_a_base_url_only_if_it_is_given() -> None:
+    """A plain `OAuth2Session` sends no relative path to the built-in API."""
+    assert VathosSession("app", redirect_uri="https://a.invalid").base_url == ""
+    session = VathosSession("app", redirect_uri="https://a.invalid", base_url="https://b.invalid")
+    assert session.base_url == "https://b.invalid"
 
 
 def test_unknown_parameter_is_a_type_error() -> None:
@@ -335,8 +416,17 @@ def test_header_of_an_old_token_is_replaced(session: VathosSession) -> None:
     """A token left in a header by older code does not keep the session from renewing."""
     session.headers["Authorization"] = "Bearer stale"
     assert session.get("x").json()["token_number"] == 1
-    response = session.get("x", headers={"Authorization": "Bearer staler"})
-    assert response.json()["token_number"] == 1
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_authorization_header_of_a_call_wins(
+    vathos_server: AuthorizationServer, session: VathosSession, name: str
+) -> None:
+    """A call that says who it is is sent so, and not again with the token after a 401."""
+    assert session.get("x", headers={name: "Bearer other"}).status_code == 401
+    assert [each.authorization_scheme for each in vathos_server.api.requests] == ["Bearer"]
+    assert vathos_server.count() == 0
+    assert session.get("x", headers={"Accept": "*/*", name: None}).status_code == 200
 
 
 def test_withhold_token_sends_without(

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 from vathos.assembly import build_source, remembered_source
+from vathos.config.arguments import check_arguments
 from vathos.config.settings import resolve
 from vathos.grants import Secret, hidden
 from vathos.oauth.transport import Transport
@@ -115,9 +116,11 @@ def _token(credentials: tuple[str | Secret, ...], options: TokenOptions) -> str:
         )
     scope, store = options.get("scope"), options.get("store")
     if scope is not None and not isinstance(scope, str):
+        check_arguments({"scope": scope})
         scope = tuple(scope)
 
     def build() -> CachedSource:
+        check_arguments(options)
         names = ("client_id", "client_secret", "username", "password")
         arguments = dict(zip(names, credentials, strict=False))
         settings = resolve(

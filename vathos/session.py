@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import requests
+from requests import Response
 from requests_oauthlib import OAuth2Session
 
 from vathos.dropin.fast_adapter import mount
 from vathos.dropin.fast_session import FastSession, copied
 from vathos.dropin.oauth2_session import SessionLink, SourcedSession
+from vathos.dropin.options import ClientOptions, OAuthOptions
 from vathos.errors import ConfigurationError
 from vathos.oauth.transport import ignore_netrc
 from vathos.oauth.trust import SYSTEM
@@ -22,6 +25,7 @@ from vathos.tokens import Instant, now
 if TYPE_CHECKING:
     from vathos.auth import BearerAuth
     from vathos.config.settings import Settings
+    from vathos.dropin.options import GetOptions, PostOptions, PutOptions, UrlOptions
     from vathos.events import Event, Stats
     from vathos.policy import RenewalPolicy
     from vathos.stores.base import TokenStore
@@ -120,7 +124,8 @@ class VathosSession(FastSession, SourcedSession):
             session.
         clock: Reads the present moment.
         **oauth: Parameters of `OAuth2Session`: `client`, `token`, `auto_refresh_url`,
-            `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`.
+            `auto_refresh_kwargs`, `redirect_uri`, `state`, `pkce`. `token` is a dictionary, or the
+            access token alone.
 
     Raises:
         ConfigurationError: If a value is malformed, or `client=` or the like stands beside a secret
@@ -163,20 +168,23 @@ class VathosSession(FastSession, SourcedSession):
         settings: Settings | None = None,
         source: Source | None = None,
         clock: Callable[[], Instant] = now,
-        **oauth: Any,
+        **oauth: Unpack[OAuthOptions],
     ) -> None:
+        """Builds a session of what the class describes; sends nothing."""
         given = _without_secrets(locals())  # what an error tracker sends has no string form
         from vathos.grants import SecretFields  # noqa: PLC0415 - so that the class alone is cheap
 
         del client_secret, password, assertion
-        oauth = SecretFields({name: value for name, value in oauth.items() if value})
+        _check(given)
         if source is not None:
             settings = _settings_beside(source, dict(given))
-        if unknown := given["oauth"].keys() - _PLAIN - {"token"}:
-            raise TypeError(f"VathosSession has no parameter {', '.join(sorted(unknown))}")
-        self._is_plain = not _PLAIN.isdisjoint(oauth)
+        parents = SecretFields({name: value for name, value in given["oauth"].items() if value})
+        if isinstance(parents.get("token"), str):
+            parents["token"] = SecretFields({"access_token": parents["token"]})
+        del oauth
+        self._is_plain = not _PLAIN.isdisjoint(parents)
         if self._is_plain and (settings or any(given[name] for name in _CREDENTIALS)):
-            raise _either(_PLAIN & oauth.keys())
+            raise _either(_PLAIN & parents.keys())
         # Only here, so that importing the class alone stays cheap.
         from vathos.assembly import build_auth, build_source  # noqa: PLC0415
         from vathos.events import Events  # noqa: PLC0415
@@ -191,14 +199,14 @@ class VathosSession(FastSession, SourcedSession):
         self._settings = settings or _resolved(given, plain=self._is_plain)
         self.timeout = self._settings.timeout if timeout is None else timeout
         client = self._settings.client_id
-        super().__init__(client, scope=scope, token_updater=token_updater, **oauth)
+        super().__init__(client, scope=scope, token_updater=token_updater, **parents)
         mount(self)
         self.auth = ignore_netrc
         self.verify = self._settings.ca_bundle or True
         _follow_tls(self, self._settings)
         renew_after_fork(self)
         if self._is_plain or self._settings.missing:
-            self._is_plain = bool(oauth)
+            self._is_plain = bool(parents)
             return
         self._source = source or build_source(
             self._settings,
@@ -213,8 +221,8 @@ class VathosSession(FastSession, SourcedSession):
             clock=clock,
         )
         self._bearer = build_auth(self._source, self._settings, origins, replay=replay)
-        if "token" in oauth:
-            self.token = oauth["token"]
+        if "token" in parents:
+            self.token = parents["token"]
 
     @property
     def base_url(self) -> str:
@@ -241,8 +249,8 @@ class VathosSession(FastSession, SourcedSession):
         json: Any = None,
         *,
         withhold_token: bool = False,
-        **oauth: Any,
-    ) -> requests.Response:
+        **oauth: Unpack[ClientOptions],
+    ) -> Response:
         """Sends a request with a valid token; takes what `requests.Session.request` takes.
 
         Args:
@@ -250,7 +258,8 @@ class VathosSession(FastSession, SourcedSession):
             url: A path below the base URL, or an absolute URL.
             params: Query parameters.
             data: Form fields, bytes or a file for the body.
-            headers: Header fields; the mapping is not changed.
+            headers: Header fields; the mapping is not changed. An `Authorization` among them is
+                sent instead of the token.
             cookies: Cookies for this request.
             files: Files for a multipart body.
             auth: Authentication of this request instead of the token.
@@ -293,7 +302,7 @@ class VathosSession(FastSession, SourcedSession):
         if self._source is None:
             self._require_credentials()
             rest |= {"withhold_token": withhold_token, **oauth}
-            url = url.decode() if isinstance(url, bytes) else url
+            url = self._absolute(url)
             return super().request(method, url, data=data, headers=headers, **rest)
         if oauth and (unknown := oauth.keys() - {"client_id", "client_secret"}):
             raise TypeError(f"request() has no parameter {', '.join(sorted(unknown))}")
@@ -305,6 +314,35 @@ class VathosSession(FastSession, SourcedSession):
                 url, headers, data = hook(url, headers, data)
         # Not the parent's method, which would attach a token of its own and log it.
         return super(OAuth2Session, self).request(method, url, data=data, headers=headers, **rest)
+
+    if TYPE_CHECKING:  # else a checker without stubs of the parents would take anything
+        Url = str | bytes
+
+        def get(self, url: Url, params: Any = None, **options: Unpack[GetOptions]) -> Response:
+            """As `requests.Session` has it; so are the next ones."""
+
+        def post(
+            self, url: Url, data: Any = None, json: Any = None, **options: Unpack[PostOptions]
+        ) -> Response:
+            """Sends a POST request."""
+
+        def put(self, url: Url, data: Any = None, **options: Unpack[PutOptions]) -> Response:
+            """Sends a PUT request."""
+
+        def patch(self, url: Url, data: Any = None, **options: Unpack[PutOptions]) -> Response:
+            """Sends a PATCH request."""
+
+        def delete(self, url: Url, **options: Unpack[UrlOptions]) -> Response:
+            """Sends a DELETE request."""
+
+        def head(self, url: Url, **options: Unpack[UrlOptions]) -> Response:
+            """Sends a HEAD request."""
+
+        def options(self, url: Url, **options: Unpack[UrlOptions]) -> Response:
+            """Sends an OPTIONS request."""
+
+        def __enter__(self) -> Self:
+            """Returns this session."""
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepares a request with the session's settings; `send` attaches the token.
@@ -318,13 +356,14 @@ class VathosSession(FastSession, SourcedSession):
         if self._source is not None:
             request.url = self._absolute(request.url)
         prepared = super().prepare_request(request)
-        if request.auth or (self.auth and self.auth is not ignore_netrc):
+        own = request.auth or (request.headers and _has_authorization(request.headers))
+        if own or (self.auth and self.auth is not ignore_netrc):
             from vathos.auth import mark_decided  # noqa: PLC0415 - loaded with the first session
 
             mark_decided(prepared)
         return prepared
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> Response:
         """Sends a prepared request with a token that is valid now.
 
         Args:
@@ -396,7 +435,9 @@ class VathosSession(FastSession, SourcedSession):
     def _absolute(self, url: Any) -> str:
         """Adds a relative path to the base URL; takes what `requests` takes for a URL."""
         text = url.decode() if isinstance(url, bytes) else str(url)
-        return text if is_absolute(text) else join(self.base_url, text)
+        # A plain session is its parent, unless somebody has named an API.
+        is_parent = self._source is None and not self.base_url
+        return text if is_parent or is_absolute(text) else join(self.base_url, text)
 
     def _require_credentials(self, request: requests.PreparedRequest | None = None) -> None:
         """Raises `ConfigurationError` if there is no grant, and the request has no other auth."""
@@ -407,13 +448,41 @@ class VathosSession(FastSession, SourcedSession):
             self._settings.grant()
 
 
+def _check(given: Mapping[str, Any]) -> None:
+    """Refuses parameters that there are not, and values of the wrong kind."""
+    from vathos.config.arguments import check_arguments  # noqa: PLC0415 - with the first session
+
+    for name in sorted(given["oauth"].keys() - OAuthOptions.__annotations__.keys()):
+        raise TypeError(f"VathosSession has no parameter {name}{_remedy(name, given)}")
+    check_arguments(given)
+
+
+def _remedy(name: str, parameters: Iterable[str]) -> str:
+    """Says how to get what a parameter that there is not was to do."""
+    from vathos.system.text import did_you_mean  # noqa: PLC0415 - only after a mistake
+
+    if name in requests.Session.__attrs__:
+        return f"; set session.{name} once it is built"
+    if name in {"retries", "max_retries", "retry"}:
+        return "; mount an adapter: session.mount(base_url, HTTPAdapter(max_retries=…))"
+    return did_you_mean(name, {*parameters, *OAuthOptions.__annotations__} - {"self", "oauth"})
+
+
+def _has_authorization(headers: Mapping[Any, Any]) -> bool:
+    """Tells whether a call brings a header of its own, by which it wants to be known."""
+    return any(
+        value is not None and str(name).lower() == "authorization"
+        for name, value in headers.items()
+    )
+
+
 def _resolved(given: dict[str, Any], *, plain: bool) -> Settings:
     """Finds the settings of a session by its arguments; a plain one looks nowhere else."""
     from vathos.config.client import proof_arguments  # noqa: PLC0415 - with the first session
     from vathos.config.settings import resolve  # noqa: PLC0415 - with the first session
 
     names = ("client_id", "username", "password", "base_url", "token_url", "issuer")
-    return resolve(
+    found = resolve(
         {**{name: given[name] for name in names}, **proof_arguments(given)},
         scope=given["scope"],
         audience=given["audience"],
@@ -421,6 +490,7 @@ def _resolved(given: dict[str, Any], *, plain: bool) -> Settings:
         environ={} if plain else None,
         profile=given["profile"],
     )
+    return replace(found, base_url="") if plain and not found.base_url_is_explicit else found
 
 
 def _without_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -450,7 +520,12 @@ def _settings_beside(source: Source, arguments: dict[str, Any]) -> Settings:
     named = [name for name in given if given[name] is not None and given[name] is not False]
     if beside := ", ".join(f"{name}=" for name in named if name not in _BESIDE_SOURCE):
         raise ConfigurationError(f"{beside} cannot be given beside source=, which has its own")
-    return source.settings.at(arguments["base_url"])
+    if (settings := getattr(source, "settings", None)) is None:
+        raise ConfigurationError(
+            f"source must be what vathos.source(...) returned, not {type(source).__name__}"
+        )
+    found: Settings = settings.at(arguments["base_url"])
+    return found
 
 
 def _either(plain: Iterable[str]) -> ConfigurationError:

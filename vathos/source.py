@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from vathos.assembly import build_source
+from vathos.config.arguments import check_arguments
 from vathos.config.client import proof_arguments
 from vathos.config.settings import Settings, resolve
 from vathos.events import Event, Events
@@ -112,6 +113,7 @@ def source(
         ConfigurationError: If a credential is missing or a value is malformed; the message names
             it.
     """
+    check_arguments(locals())
     arguments = {
         "client_id": client_id,
         **proof_arguments(locals()),

@@ -153,7 +153,7 @@ def test_session_does_not_load_the_embedded_server() -> None:
 # What the class VathosSession is made of; its parts come with the first session.
 SESSION_CLASS = {"session", "dropin", "dropin.oauth2_session"}
 SESSION_CLASS |= {"dropin.proxies", "dropin.unpatched"}
-SESSION_CLASS |= {"dropin.fast_session", "dropin.fast_adapter"}
+SESSION_CLASS |= {"dropin.fast_session", "dropin.fast_adapter", "dropin.options"}
 SESSION_CLASS |= {"errors", "tokens", "system"}
 SESSION_CLASS |= {"system.clock", "system.forks", "system.late_errors"}
 SESSION_CLASS |= {"oauth", "oauth.transport", "oauth.trust", "oauth.urls"}
