@@ -435,8 +435,6 @@ def test_refused(vathos: Driver) -> None:
     assert CANARY.client_secret not in done.err
 
 
-@pytest.mark.slow
-@pytest.mark.fault(41)
 def test_wrong_url_is_configuration(vathos: Driver) -> None:
     """Where there is no token endpoint, no credentials were refused: 3, each time anew."""
     url = vathos.server.token_url.replace("picking", "nowhere")
@@ -447,6 +445,8 @@ def test_wrong_url_is_configuration(vathos: Driver) -> None:
         assert "not presented" not in done.err
 
 
+@pytest.mark.slow
+@pytest.mark.fault(41)
 def test_refusal_is_remembered_by_the_next_commands(vathos: Driver, home: Path) -> None:
     """Four commands with a wrong password are one attempt; pauses grow until it is accepted."""
     vathos.environ |= {"VATHOS_USERNAME": "ada", "VATHOS_PASSWORD": CANARY.password}

@@ -16,10 +16,10 @@ from tests.testing.plain import credentials, login, raw, read_all, refresh, send
 from vathos.testing import AuthorizationServer
 
 
-def own_threads() -> list[str]:
-    """Names of the living threads of any test server."""
+def own_threads(server: AuthorizationServer) -> list[str]:
+    """Names of the living threads of a server."""
     names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name.startswith("vathos-testing")]
+    return [name for name in names if name.startswith(f"vathos-testing-{port_of(server)}")]
 
 
 def port_of(server: AuthorizationServer) -> int:
@@ -35,7 +35,7 @@ def test_server_is_ready_and_gone() -> None:
     server.close()
     with pytest.raises(requests.ConnectionError):
         service(server)
-    wait_for(lambda: own_threads() == [])
+    wait_for(lambda: own_threads(server) == [])
 
 
 def test_close_drops_open_connections(server: AuthorizationServer) -> None:
@@ -45,7 +45,7 @@ def test_close_drops_open_connections(server: AuthorizationServer) -> None:
         kept.sendall(b"GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 401")
         server.close()
-        wait_for(lambda: own_threads() == [])
+        wait_for(lambda: own_threads(server) == [])
         for connection in (idle, half, kept):
             # Whoever was not served yet is reset, the others see the end of the stream.
             with contextlib.suppress(ConnectionResetError):
@@ -54,9 +54,9 @@ def test_close_drops_open_connections(server: AuthorizationServer) -> None:
 
 def test_block_closes_the_server() -> None:
     """The with block closes, also when an exception leaves it."""
-    with pytest.raises(KeyError), AuthorizationServer():
+    with pytest.raises(KeyError), AuthorizationServer() as server:
         raise KeyError
-    wait_for(lambda: own_threads() == [])
+    wait_for(lambda: own_threads(server) == [])
 
 
 def test_given_port_is_used_and_can_be_taken() -> None:
@@ -99,7 +99,7 @@ def test_tls_serves_https(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[s
             kept = session.get(server.discovery_url, verify=str(bundle), timeout=30)
             assert kept.json()["issuer"] == server.issuer
             server.close()
-    wait_for(lambda: own_threads() == [])
+    wait_for(lambda: own_threads(server) == [])
     assert capfd.readouterr().err == ""
 
 
