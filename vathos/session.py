@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ForwardRef, Self, Unpack
 
 import requests
 from requests import Response
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
     from vathos.policy import RenewalPolicy
     from vathos.stores.base import TokenStore
     from vathos.token_source import Source
+else:
+
+    def _later(module: str, name: str) -> ForwardRef:
+        """Names a class that only `typing.get_type_hints` needs, which then loads it."""
+        return ForwardRef(f"__import__('vathos.{module}', fromlist='_').{name}")
+
+    BearerAuth = _later("auth", "BearerAuth")
+    Settings = _later("config.settings", "Settings")
+    Event, Stats = _later("events", "Event"), _later("events", "Stats")
+    RenewalPolicy = _later("policy", "RenewalPolicy")
+    TokenStore = _later("stores.base", "TokenStore")
+    Source = _later("token_source", "Source")
 
 __all__ = ["VathosSession"]
 

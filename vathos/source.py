@@ -141,6 +141,12 @@ def source(
 class _Callable(ModuleType):
     """The class of this module."""
 
+    @property
+    def __signature__(self) -> object:
+        import inspect  # noqa: PLC0415 - for who asks, such as an editor
+
+        return inspect.signature(source)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Source:
         return source(*args, **kwargs)
 

@@ -1,1 +1,1 @@
-"""Read by mypy, never run: the public names as a user would use them."""
+"""Types: the public names as a user would use them, read by type checkers."""
