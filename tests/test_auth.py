@@ -140,6 +140,24 @@ def test_insufficient_scope_is_not_replayed(
     assert vathos_server.count() == 0
 
 
+def test_403_for_an_invalid_token_is_as_a_401(
+    vathos_server: AuthorizationServer, session: VathosSession
+) -> None:
+    """A token that the API calls invalid is renewed, whatever the status; no other 403 is."""
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    vathos_server.fail("api", Fault.status(403, headers=challenge))
+    assert session.get("x").json()["token_number"] == 2
+    vathos_server.fail("api", Fault.status(403))
+    assert session.get("x").status_code == 403
+    assert vathos_server.count() == 1
+    vathos_server.fail("api", Fault.status(403, headers=challenge), times=2)
+    assert session.get("x").status_code == 403
+    assert (vathos_server.count(), session.stats().replays) == (2, 2)
+    vathos_server.fail("api", Fault.status(403, headers=challenge))
+    assert session.get("x").status_code == 403  # the last renewal did not help: no other one now
+    assert vathos_server.count() == 2
+
+
 def test_401_for_other_credentials_is_not_replayed(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:

@@ -740,3 +740,23 @@ def test_plain_session_refuses_plain_http_as_the_parent(
     plain = VathosSession("web-client", token={"access_token": "abc", "token_type": "Bearer"})
     with pytest.raises(ParentError):
         plain.get(vathos_server.api_url.encode() + b"/x")
+
+
+@pytest.mark.parametrize("said", ["setting", "attribute", "False"])
+def test_ca_bundle_of_the_session_wins_over_the_environment(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was said to us holds for API requests too, whatever other programs are told."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/others.pem")
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/of/others.pem")
+    if said == "setting":
+        monkeypatch.setenv("VATHOS_CA_BUNDLE", "/ours.pem")
+    session = VathosSession("robot", "secret")
+    if said != "setting":
+        session.verify = False if said == "False" else "/ours.pem"
+    expected = False if said == "False" else "/ours.pem"
+    for proxies in ({}, {"https": "http://proxy.example"}):
+        merged = session.merge_environment_settings("https://a.invalid", proxies, None, None, None)
+        assert merged["verify"] == expected
+    merged = session.merge_environment_settings("https://a.invalid", {}, None, "/call.pem", None)
+    assert merged["verify"] == "/call.pem"

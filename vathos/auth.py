@@ -12,7 +12,7 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import rewind_body
 
-from vathos.bearer import Ask, Bearer, ask, header, told
+from vathos.bearer import REFUSALS, Ask, Bearer, ask, header, told
 from vathos.oauth.transport import shut
 from vathos.oauth.urls import receiver_of
 from vathos.system.logs import logger
@@ -23,8 +23,6 @@ from vathos.tokens import Token
 __all__ = ["BearerAuth"]
 
 log = logger("auth")
-
-_UNAUTHORIZED = 401
 
 _MOST_DRAINED, _LONGEST_DRAIN = 64 * 1024, 1.0
 """Bytes and seconds of a refusal that are read before the retry; else it has a new connection."""
@@ -133,7 +131,7 @@ class _Replay:
     token: Token
 
     def __call__(self, response: requests.Response, **kwargs: Any) -> requests.Response:
-        if response.status_code != _UNAUTHORIZED or not self.token_is_on(response.request):
+        if response.status_code not in REFUSALS or not self.token_is_on(response.request):
             return response
         challenge = response.headers.get("WWW-Authenticate")
         steps = self.auth.after(response.status_code, challenge, self.token)

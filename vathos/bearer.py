@@ -19,9 +19,12 @@ from vathos.system.logs import logger
 from vathos.token_source import CachedSource, TokenSource
 from vathos.tokens import Instant, Token, now
 
-__all__ = ["Ask", "Bearer", "Send", "Steps", "ask", "header", "told"]
+__all__ = ["REFUSALS", "Ask", "Bearer", "Send", "Steps", "ask", "header", "told"]
 
 log = logger("auth")
+
+REFUSALS = frozenset({401, 403})
+"""Statuses after which `Bearer.after` is asked: a 403 may be about the token too."""
 
 _UNAUTHORIZED = 401
 
@@ -125,16 +128,18 @@ class Bearer:
         Yields:
             What to do next.
         """
-        if status != _UNAUTHORIZED or not self.replay:
+        if status not in REFUSALS or not self.replay:
             return
-        if bearer_error(challenge or "") == "insufficient_scope":
+        error = bearer_error(challenge or "")
+        # Some APIs answer 403 where RFC 6750 §3.1 has 401.
+        if error != "invalid_token" and (status != _UNAUTHORIZED or error == "insufficient_scope"):
             return
         rejections, name, at = process.rejections, self.source.name, self.clock()
         if rejections.is_doubtful(name) and not rejections.left(name, at):
             again = yield Send(token)
             if again is not None:
                 self.events.tell(Replayed(name, again))
-                if again != _UNAUTHORIZED:
+                if again != status:
                     log.warning(
                         "the API accepted a token that it had refused; perhaps one of its servers "
                         "is wrong; no 401 forces a renewal for %.0f s",
@@ -145,7 +150,7 @@ class Bearer:
         if other is not None:
             again = yield Send(other)
             if again is not None:
-                self._note(again, token)
+                self._note(again, status, token)
                 self.events.tell(Replayed(name, again))
 
     def _other_token(self, refused: Token) -> Generator[Step, Any, Token | None]:
@@ -170,17 +175,18 @@ class Bearer:
             return None
         return None if token.access_token == refused.access_token else token
 
-    def _note(self, status: int, refused: Token) -> None:
-        """Notes whether another token helped."""
+    def _note(self, again: int, status: int, refused: Token) -> None:
+        """Notes whether another token helped, so that the status is not the same again."""
         name, at = self.source.name, self.clock()
-        if status != _UNAUTHORIZED:
+        if again != status:
             process.rejections.note_help(name, refused, at)
             log.debug("401: the retry with another token was accepted")
         elif wait := process.rejections.start(name, at):
             log.warning(
-                "the API refuses a new token too (HTTP 401); perhaps it is for another "
+                "the API refuses a new token too (HTTP %d); perhaps it is for another "
                 "audience or lacks a scope, or the API trusts another realm; "
                 "no 401 forces a renewal for %.0f s",
+                status,
                 wait,
             )
 

@@ -87,6 +87,8 @@ class FastSession(Session):
             `proxies`, `stream`, `verify` and `cert`, as `requests` passes them to `send`.
         """
         parents = super().merge_environment_settings
+        if verify is None and self.verify is not None and self.verify is not True:
+            verify = self.verify  # said to this session, so it wins over REQUESTS_CA_BUNDLE
         unusual = proxies != {} or self.proxies or not self.trust_env
         if unusual or not _merge_settings.is_one(parents):
             return parents(url, proxies, stream, verify, cert)

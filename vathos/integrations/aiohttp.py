@@ -6,15 +6,13 @@ from collections.abc import Iterable
 
 from aiohttp import BytesPayload, ClientHandlerType, ClientRequest, ClientResponse
 
-from vathos.bearer import header
+from vathos.bearer import REFUSALS, header
 from vathos.integrations.carrying_out import ApiBearer, carry_out_async, token_of
 from vathos.oauth.urls import receiver_of
 from vathos.token_source import Source
 from vathos.tokens import Token
 
 __all__ = ["BearerMiddleware"]
-
-_UNAUTHORIZED = 401
 
 
 class BearerMiddleware(ApiBearer):
@@ -63,7 +61,7 @@ class BearerMiddleware(ApiBearer):
             response = await handler(request)
             return response.status
 
-        if response.status == _UNAUTHORIZED:
+        if response.status in REFUSALS:
             challenge = response.headers.get("WWW-Authenticate")
             steps = self.after(response.status, challenge, token)
             await carry_out_async(steps, self.source, send)

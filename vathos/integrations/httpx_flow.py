@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Iterable
 from typing import Any
 
-from vathos.bearer import Ask, ask, header, told
+from vathos.bearer import REFUSALS, Ask, ask, header, told
 from vathos.integrations.carrying_out import ApiBearer, asked, token_of
 from vathos.oauth.urls import receiver_of
 from vathos.system.logs import logger
@@ -18,8 +18,6 @@ from vathos.tokens import Token
 __all__ = ["BearerFlow"]
 
 log = logger("auth")
-
-_UNAUTHORIZED = 401
 
 _MOST_KNOWN = 256
 """Origins that are remembered as ones that may get the token."""
@@ -76,7 +74,7 @@ class BearerFlow(ApiBearer):
         response = yield request
         if not _is_refused(response, token):
             return
-        steps = self.after(_UNAUTHORIZED, response.headers.get("WWW-Authenticate"), token)
+        steps = self.after(response.status_code, response.headers.get("WWW-Authenticate"), token)
         step = told(steps)
         while step is not None:
             answer: Any = None
@@ -109,7 +107,7 @@ class BearerFlow(ApiBearer):
         response = yield request
         if not _is_refused(response, token):
             return
-        steps = self.after(_UNAUTHORIZED, response.headers.get("WWW-Authenticate"), token)
+        steps = self.after(response.status_code, response.headers.get("WWW-Authenticate"), token)
         step = told(steps)
         while step is not None:
             answer: Any = None
@@ -138,7 +136,7 @@ def _nothing() -> None:
 
 def _is_refused(response: Any, token: Token) -> bool:
     """Tells whether the API refused exactly this token: after a redirect it may not be sent."""
-    if response.status_code != _UNAUTHORIZED:
+    if response.status_code not in REFUSALS:
         return False
     return bool(response.request.headers.get("Authorization") == header(token))
 

@@ -7,14 +7,12 @@ from typing import Any
 
 import niquests
 
-from vathos.bearer import header
+from vathos.bearer import REFUSALS, header
 from vathos.integrations.carrying_out import ApiBearer, carry_out, carry_out_async, token_of
 from vathos.oauth.urls import receiver_of
 from vathos.tokens import Token
 
 __all__ = ["AsyncBearerAuth", "BearerAuth"]
-
-_UNAUTHORIZED = 401
 
 
 class BearerAuth(ApiBearer, niquests.auth.AuthBase):
@@ -37,7 +35,7 @@ class BearerAuth(ApiBearer, niquests.auth.AuthBase):
                     return int(response.status_code)
 
                 challenge = response.headers.get("WWW-Authenticate")
-                carry_out(self.after(_UNAUTHORIZED, challenge, token), self.source, send)
+                carry_out(self.after(response.status_code, challenge, token), self.source, send)
                 return response
 
             request.register_hook("response", hook)
@@ -66,7 +64,7 @@ class AsyncBearerAuth(ApiBearer, niquests.auth.AsyncAuthBase):
                     return int(response.status_code)
 
                 challenge = response.headers.get("WWW-Authenticate")
-                steps = self.after(_UNAUTHORIZED, challenge, token)
+                steps = self.after(response.status_code, challenge, token)
                 await carry_out_async(steps, self.source, send)
                 return response
 
@@ -85,7 +83,7 @@ def _attach(request: Any, token: Token) -> None:
 
 def _is_refused(response: Any, token: Token) -> bool:
     sent = response.request.headers.get("Authorization")
-    return response.status_code == _UNAUTHORIZED and sent == header(token)
+    return response.status_code in REFUSALS and sent == header(token)
 
 
 def _again(response: Any, token: Token) -> Any:
