@@ -66,6 +66,28 @@ class Numbered(Given):
 # --- replay -------------------------------------------------------------------------------------
 
 
+def test_token_of_another_process_that_was_revoked_too_is_replaced(
+    vathos_server: AuthorizationServer, clock: FakeClock
+) -> None:
+    """Revoked twice while a session rested: what the store has is tried, and then a new token."""
+    store = MemoryStore()
+    resting, busy = (
+        VathosSession(**vathos_server.service_account, clock=clock, store=store) for _ in range(2)
+    )
+    resting.get("items")
+    for _ in range(2):
+        vathos_server.revoke_access_tokens()
+        clock.advance(1)
+        answer = busy.get("items")
+        busy, resting = resting, busy
+    assert answer.status_code == 200
+    assert vathos_server.count() == 3
+    vathos_server.api.refuse_all = True
+    clock.advance(1)
+    assert busy.get("items").status_code == 401
+    assert vathos_server.count() == 4, "the API refuses all tokens, and one was requested"
+
+
 def test_revoked_token_is_replaced_and_the_request_replayed(
     vathos_server: AuthorizationServer, session: VathosSession
 ) -> None:

@@ -28,6 +28,9 @@ REFUSALS = frozenset({401, 403})
 
 _UNAUTHORIZED = 401
 
+_MOST_OTHERS = 2
+"""Other tokens that a request is retried with: one that was there, and one that is new."""
+
 _SHORT_WAIT = 1.0
 """Seconds that a call waits for one attempt to renew, after others have waited in vain."""
 
@@ -146,12 +149,27 @@ class Bearer:
                         rejections.start(name, at),
                     )
                     return
+<<<<<<< HEAD
         other = yield from self._other_token(token)
         if other is not None:
             again = yield Send(other)
             if again is not None:
                 self._note(again, status, token)
                 self.events.tell(Replayed(name, again))
+=======
+        refused = token
+        for _ in range(_MOST_OTHERS):
+            other = yield from self._other_token(refused)
+            again = None if other is None else (yield Send(other))
+            if other is None or again is None:
+                return
+            self.events.tell(Replayed(name, again))
+            # One that another process had stored before may have been revoked with the first.
+            if again != _UNAUTHORIZED or not _is_older(other, at):
+                break
+            refused = other
+        self._note(again, token)
+>>>>>>> 01125c4 (After a 401, a token that another process had stored and that is refused as well is replaced by a new one)
 
     def _other_token(self, refused: Token) -> Generator[Step, Any, Token | None]:
         """Finds a token to try instead; `None` if there is none."""
@@ -192,6 +210,11 @@ class Bearer:
 
     def __repr__(self) -> str:
         return f"BearerAuth({self.source!r})"
+
+
+def _is_older(token: Token, at: Instant) -> bool:
+    """Tells whether a token was issued before that moment, so that it is none of a renewal now."""
+    return token.issued_boot is not None and token.issued_boot < at.boot
 
 
 def told(steps: Steps, answer: Any = None) -> Step | None:

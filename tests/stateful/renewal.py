@@ -78,6 +78,7 @@ class RenewalMachine(RuleBasedStateMachine):
 
     def _calls(self, which: int, count: int) -> None:
         world = self.there
+        world.clock.advance(0.01)  # no two things happen at one moment
         is_calm = not (self.is_down or self.is_wrong or world.has_worries())
         before = world.server.count()
         answers = together(count, lambda _: world.sessions[which].get("items"))
