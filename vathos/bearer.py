@@ -149,14 +149,6 @@ class Bearer:
                         rejections.start(name, at),
                     )
                     return
-<<<<<<< HEAD
-        other = yield from self._other_token(token)
-        if other is not None:
-            again = yield Send(other)
-            if again is not None:
-                self._note(again, status, token)
-                self.events.tell(Replayed(name, again))
-=======
         refused = token
         for _ in range(_MOST_OTHERS):
             other = yield from self._other_token(refused)
@@ -165,11 +157,10 @@ class Bearer:
                 return
             self.events.tell(Replayed(name, again))
             # One that another process had stored before may have been revoked with the first.
-            if again != _UNAUTHORIZED or not _is_older(other, at):
+            if again != status or not _is_older(other, at):
                 break
             refused = other
-        self._note(again, token)
->>>>>>> 01125c4 (After a 401, a token that another process had stored and that is refused as well is replaced by a new one)
+        self._note(again, status, token)
 
     def _other_token(self, refused: Token) -> Generator[Step, Any, Token | None]:
         """Finds a token to try instead; `None` if there is none."""
