@@ -224,11 +224,10 @@ def url(data: bytes) -> None:
     is_local_http(text)
     try:
         sent = str(requests.Request("GET", text).prepare().url)
-        receiver = receiver_of(sent)
-    except (ValueError, requests.RequestException):
-        sent, receiver = "", None
+        host, receiver = _receiver(sent), receiver_of(sent)
+    except (ValueError, requests.RequestException, urllib3.exceptions.LocationParseError):
+        receiver = None  # nothing is sent
     if receiver is not None:
-        host = _receiver(sent)
         _must(
             (receiver.scheme, receiver.host.replace("%25", "%").lower(), receiver.port) == host,
             f"{sent!r}: {receiver} gets the token, but {host} the request",

@@ -18,6 +18,7 @@ from vathos.commands.request.pretty import for_terminal
 from vathos.commands.request.progress import Meter
 from vathos.exit_codes import CommandError, Exit
 from vathos.oauth.urls import Origin, receiver_of
+from vathos.system.text import printable
 
 __all__ = ["Pages", "Receiver", "head_of", "length_of", "opened", "pieces_of"]
 
@@ -144,8 +145,8 @@ class Pages:
         if origin != self._origin:
             raise CommandError(
                 Exit.UNSAFE,
-                f"the API's next page is at {origin}; it was not requested, as the token is for "
-                f"{self._origin} only",
+                f"the API's next page is at {printable(str(origin))}; it was not requested, as the "
+                f"token is for {self._origin} only",
             )
         if following in self._urls:
             raise CommandError(Exit.UNREACHABLE, "the API's next page was already read")
