@@ -12,6 +12,7 @@ from oauthlib.oauth2 import InsecureTransportError as ParentError
 from requests.auth import HTTPBasicAuth
 
 import vathos
+from tests.conftest import FakeClock
 from tests.helpers import together
 from tests.wire import closed_port
 from vathos import VathosSession, get_service_account_token
@@ -163,6 +164,22 @@ def test_refresh_token_outlives_a_missing_endpoint(vathos_server: AuthorizationS
         session.fetch_token()
     session.fetch_token()
     assert vathos_server.count("password") == 1
+
+
+@pytest.mark.usefixtures("waits")
+def test_refresh_token_whose_answer_was_lost_is_never_presented_again(
+    vathos_server: AuthorizationServer, clock: FakeClock
+) -> None:
+    """The server may have rotated it: presented twice it looks stolen (RFC 9700 §4.14)."""
+    session = VathosSession(**vathos_server.person, clock=clock, store=MemoryStore())
+    session.get("x")
+    vathos_server.fail("token", Fault.status(500), times=None)
+    with pytest.raises(TokenResponseError, match="HTTP 500"):
+        session.fetch_token()
+    vathos_server.heal()
+    clock.advance(60)
+    session.fetch_token()
+    assert vathos_server.count("refresh_token") == 1
 
 
 def test_issuer_and_token_url_are_two_identities(vathos_server: AuthorizationServer) -> None:
@@ -740,6 +757,23 @@ def test_plain_session_refuses_plain_http_as_the_parent(
     plain = VathosSession("web-client", token={"access_token": "abc", "token_type": "Bearer"})
     with pytest.raises(ParentError):
         plain.get(vathos_server.api_url.encode() + b"/x")
+
+
+def test_verify_of_a_call_does_not_reach_the_token_request(
+    vathos_server: AuthorizationServer,
+) -> None:
+    """`verify=False` of one API call turns nothing off for the secret, before, during or after."""
+    seen: list[object] = []
+    session = VathosSession(
+        **vathos_server.service_account,
+        store=MemoryStore(),
+        on_event=lambda _: seen.append(session._link.verify),
+    )
+    assert session.get("x", verify=False).status_code == 200
+    vathos_server.revoke_access_tokens()
+    assert session.get("x", verify=False).status_code == 200
+    assert seen == [True] * 3
+    assert session.verify is True
 
 
 @pytest.mark.parametrize("said", ["setting", "attribute", "False"])
