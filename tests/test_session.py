@@ -541,7 +541,7 @@ def test_cookies_of_the_session_are_kept_apart_from_token_requests(
 
 
 def test_call_over_plain_http_to_this_machine_goes_past_proxies(
-    session: VathosSession, monkeypatch: pytest.MonkeyPatch
+    vathos_server: AuthorizationServer, session: VathosSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token does not travel in clear to a proxy, wherever that is named."""
     with closed_port() as port:
@@ -551,6 +551,10 @@ def test_call_over_plain_http_to_this_machine_goes_past_proxies(
         assert session.get("x").status_code == 200
         session.proxies = {"http": proxy}
         assert session.get("x", proxies={"all": proxy}).status_code == 200
+        vathos_server.fail("api", Fault.redirect(vathos_server.api_url + "/moved"))
+        redirected = session.get("x", proxies={"all": proxy})
+        assert redirected.url == vathos_server.api_url + "/moved"
+        assert redirected.status_code == 200
 
 
 def test_plain_http_is_refused_before_a_token_is_sent(session: VathosSession) -> None:
