@@ -499,6 +499,7 @@ URL_FAULTS = [
     ("https://a.example:99999/", "malformed"),
     ("https://a.example:0/", "malformed"),
     ("https://%61.example/", "malformed"),
+    ("https://a.example\\b.example", "malformed"),
     ("ftp://a.example/token", "https://"),
     ("//a.example/token", "https://"),
     ("https://me@a.example/", "user name or password"),

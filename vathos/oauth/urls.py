@@ -171,8 +171,8 @@ def checked_url(name: str, url: str, place: str | None = None) -> str:
         origin = origin_of(url)
     except ValueError as error:
         configuration_error(f"{source} is not a URL: {error}")
-    # `requests` decodes %61 in a host, and leaves out a port 0: it would send to somebody else.
-    if origin.port == 0 or ("%" in origin.host and ":" not in origin.host):
+    # `requests` decodes %61 in a host, ends it at a backslash, and leaves out a port 0.
+    if origin.port == 0 or "\\" in origin.host or ("%" in origin.host and ":" not in origin.host):
         configuration_error(f"{source} is not a URL: its host or port is malformed")
     if origin.scheme not in {"http", "https"}:
         configuration_error(f"{source} must start with https://")
