@@ -21,7 +21,7 @@ WRITTEN = [README, DOCS / "changelog.md", *GUIDES]
 NEEDED = [DOCS / f"{name.removeprefix('vathos.')}.md" for name in modules()]
 GENERATED = sorted(path for path in DOCS.glob("*.md") if path.name not in HANDWRITTEN)
 EXPECTED_GUIDES = {"concepts", "quickstart", "renewal", "stores", "errors", "testing", "migrating"}
-WITHOUT_EXAMPLES = {"promises", "commands", "benchmarks", "architecture"}
+WITHOUT_EXAMPLES = {"promises", "commands", "benchmarks", "architecture", "why-believe-it"}
 
 IN_A_NEW_ENVIRONMENT = "python3 -m venv .venv && . .venv/bin/activate && pip install "
 TRY = f"{IN_A_NEW_ENVIRONMENT}. && vathos demo"
