@@ -239,6 +239,7 @@ with httpretty.enabled(allow_net_connect=True):
 
 
 @pytest.mark.fault(47)
+@pytest.mark.slow
 def test_httpretty_mocks_api_and_token_endpoint() -> None:
     """httpretty: both endpoints answer through its sockets, and a 401 is retried."""
     pytest.importorskip("httpretty")
@@ -258,6 +259,7 @@ print({answer.status_code for answer in calls})
 
 
 @pytest.mark.fault(47)
+@pytest.mark.slow
 def test_green_threads_of_eventlet_share_a_token(vathos_server: AuthorizationServer) -> None:
     """eventlet: 20 green threads wait for one token request."""
     if find_spec("eventlet") is None:  # importing it here would warn

@@ -89,6 +89,7 @@ def test_missing_library_is_a_row_with_a_reason(monkeypatch: pytest.MonkeyPatch)
     assert reasons("loopback", SOME) == {BASE: "no-such-library not installed"}
 
 
+@pytest.mark.slow
 def test_turns_are_fair() -> None:
     """Everyone has one turn in each round, and ratios are taken round by round."""
     order: list[str] = []
@@ -104,6 +105,7 @@ def test_turns_are_fair() -> None:
     assert ratios([1.0, 4.0], [2.0, 2.0]) == spread([0.5, 2.0])
 
 
+@pytest.mark.slow
 def test_environment_has_the_size_that_was_asked_for() -> None:
     """A part of a benchmark sees as many variables as the table says, and no others."""
     for variables in (12, 100):

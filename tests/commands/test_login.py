@@ -135,6 +135,7 @@ def test_echo_is_back_after_an_interruption(
     assert "-echo " not in terminal.run("stty -a")
 
 
+@pytest.mark.slow
 def test_existing_profile_is_replaced_after_a_question(
     canaries: AuthorizationServer, terminal: Terminal, config: Path
 ) -> None:
@@ -591,6 +592,7 @@ def test_secret_service_keeps_the_secret(server: AuthorizationServer, tmp_path: 
 # --- secrets ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_tells_a_secret(canaries: AuthorizationServer, tmp_path: Path) -> None:
     """Neither the process list, nor -vv, nor an error, nor any other file holds a secret."""
     secret = tmp_path / "secret"

@@ -80,6 +80,7 @@ echo "status $?"
 """
 
 
+@pytest.mark.slow
 def test_two_lines_of_a_shell(shell: Path) -> None:
     """After `eval` every command works, and `--stop` ends the server and says if there is none."""
     done = subprocess.run(

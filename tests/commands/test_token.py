@@ -232,6 +232,7 @@ def test_write_never_replaces_a_pipe(vathos: Driver, tmp_path: Path, name: str) 
     assert name != "link" or (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.slow
 def test_write_in_shells(vathos: Driver, tmp_path: Path) -> None:
     """A command that reads, and standard output in a pipe or appended to, get the token."""
     script = f"""

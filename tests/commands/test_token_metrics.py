@@ -42,6 +42,7 @@ def status(url: str) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_metrics_and_health_are_served(vathos: Driver, tmp_path: Path) -> None:
     """Live at once, ready with the first token; the measures are those of the source."""
     path = tmp_path / "token"

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
     ("kind", "times"),
     [("memory", 50), ("file", 20), pytest.param("memory", 200, marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_fork_while_another_thread_renews(
     vathos_server: AuthorizationServer, tmp_path: Path, kind: str, times: int
 ) -> None:

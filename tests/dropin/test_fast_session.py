@@ -96,6 +96,7 @@ def state(session: Session, request: requests.Request, way: Callable[..., Any]) 
     st.sampled_from([{}, {"s": "1"}]),
     st.sampled_from([None, inert, ("bob", "pw")]),
 )
+@pytest.mark.slow
 def test_prepared_as_requests_prepares_it(
     asked: list[requests.Request],
     changes: list[dict[str, Any]],
@@ -258,6 +259,7 @@ bundles = st.dictionaries(
     st.tuples(proxies | st.none(), streams, verifies, certs),
     st.tuples(own_proxies, streams, verifies, certs, st.booleans()),
 )
+@pytest.mark.slow
 def test_settings_are_merged_as_requests_merges_them(
     variables: dict[str, str], bundle: dict[str, str], url: str, call: Any, own: Any
 ) -> None:

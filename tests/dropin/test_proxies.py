@@ -58,6 +58,7 @@ def _nothing_remembered() -> Iterator[None]:
 
 
 @given(st.lists(st.tuples(environments, st.lists(urls, min_size=1, max_size=4)), max_size=4))
+@pytest.mark.slow
 def test_answer_is_that_of_requests(
     states: list[tuple[dict[str, str], list[str]]],
 ) -> None:
@@ -182,6 +183,7 @@ def test_memory_is_bounded(asked: list[str]) -> None:
     assert asked != []
 
 
+@pytest.mark.slow
 def test_threads_that_change_the_environment_never_mislead_the_others() -> None:
     """While others name `no_proxy`, which requests sets for a moment, nothing wrong is kept."""
     stop = threading.Event()

@@ -79,6 +79,7 @@ class Shell:
 
 
 @pytest.mark.parametrize("path", [README, QUICKSTART], ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_page_can_be_typed(path: Path, tmp_path: Path) -> None:
     """Every block does in a shell what the page says, once the page's own sandbox runs."""
     blocks = fences(path)

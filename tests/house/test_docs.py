@@ -128,6 +128,7 @@ def test_example_is_called_by_its_name(tmp_path: Path) -> None:
     assert fences(page) == [Fence("python", "1", 3, 4)]
 
 
+@pytest.mark.slow
 def test_failing_example_is_noticed(tmp_path: Path) -> None:
     """An example that raises, prints something else, or has a failing test fails the check."""
     page = tmp_path / "page.md"

@@ -323,6 +323,7 @@ def test_source_of_the_users_own(caller: Caller, vathos_server: AuthorizationSer
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.slow
 def test_coroutines_over_expiries_revocation_and_outage(
     library: str, vathos_server: AuthorizationServer, clock: FakeClock, tmp_path: Path
 ) -> None:

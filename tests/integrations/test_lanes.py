@@ -23,15 +23,15 @@ from vathos.token_source import Source
 
 pytestmark = pytest.mark.integrations
 
-blockbuster = pytest.importorskip("blockbuster", reason="the extra `integrations` is not installed")
-pytest.importorskip("trio", reason="the extra `integrations` is not installed")
-pytest.importorskip("uvloop", reason="the extra `integrations` is not installed")
+_MISSING = "the extra `integrations` is not installed"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_blocks() -> Iterator[None]:
     """Fails where a coroutine of asyncio or uvloop blocks its loop."""
-    with blockbuster.blockbuster_ctx():
+    pytest.importorskip("trio", reason=_MISSING)
+    pytest.importorskip("uvloop", reason=_MISSING)
+    with pytest.importorskip("blockbuster", reason=_MISSING).blockbuster_ctx():
         yield
 
 
@@ -51,7 +51,7 @@ def test_blocking_is_noticed() -> None:
     async def block() -> None:
         time.sleep(0.001)
 
-    with pytest.raises(blockbuster.BlockingError):
+    with pytest.raises(pytest.importorskip("blockbuster", reason=_MISSING).BlockingError):
         asyncio.run(block())
 
 

@@ -41,6 +41,7 @@ def another_process(folder: Path, *arguments: str) -> str:
     return python(ANOTHER_PROCESS, str(folder), *arguments).strip()
 
 
+@pytest.mark.slow
 def test_warm_entry_is_found_without_the_slow_hash(
     runtime: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +59,7 @@ def test_warm_entry_is_found_without_the_slow_hash(
     assert another_process(folder) == "False 1"
 
 
+@pytest.mark.slow
 def test_name_of_an_entry_of_another_process_is_remembered(
     runtime: Path, store: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

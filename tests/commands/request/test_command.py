@@ -126,6 +126,7 @@ def test_token_is_kept(vathos: Driver) -> None:
     assert vathos.server.count() == 1
 
 
+@pytest.mark.slow
 def test_many_at_once_make_one_token_request(server: AuthorizationServer) -> None:
     """Commands started together without a token share the one that the first gets."""
     environ = {**os.environ, **environment(server)}

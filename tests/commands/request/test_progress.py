@@ -59,6 +59,7 @@ def test_nothing_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(Terminal(), 1, 1_000_000) == ""
 
 
+@pytest.mark.slow
 def test_length_need_not_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transfer of unknown length shows how many bytes are through."""
     pytest.importorskip("rich")
@@ -112,6 +113,7 @@ def slow(server: AuthorizationServer) -> AuthorizationServer:
 
 
 @pytest.mark.parametrize("where", ["file", "pipe", "terminal", "silent"])
+@pytest.mark.slow
 def test_bar_of_a_download(slow: AuthorizationServer, tmp_path: Path, where: str) -> None:
     """A person at a terminal sees a bar, but not among the bytes of the body."""
     master, slave = pty.openpty()

@@ -84,6 +84,7 @@ def test_device_is_written_not_replaced(vathos: Driver, tmp_path: Path) -> None:
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
+@pytest.mark.slow
 def test_command_that_reads_and_piped_output(vathos: Driver, tmp_path: Path) -> None:
     """`-o >(command)`, `-o /dev/stdout` in a pipe and appended to a file get the body."""
     script = f"""
