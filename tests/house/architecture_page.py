@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import os
 import itertools
 import sys
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import FrameType
+from unittest import mock
 
 from tests.conftest import FakeClock
 from tests.helpers import wait_for
@@ -184,6 +186,7 @@ def journeys() -> dict[str, list[list[str]]]:
     with (
         AuthorizationServer(access_token_lifetime=LIFETIME, clock=lambda: clock().wall) as server,
         VathosSession(**server.person, clock=clock, policy=RenewalPolicy(position=0.0)) as session,
+        mock.patch.dict(os.environ, dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "")),
     ):
         session.get("products")
         preparations: dict[str, Callable[[], object]] = {

@@ -7,6 +7,7 @@ import contextvars
 import copy
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -41,6 +42,10 @@ LATEST_BEGIN = 5.0
 """Seconds within which a thread that was started has begun; after that it is not counted on."""
 
 
+_PIECE = 0.5
+"""Seconds of one sleep while a thread waits."""
+
+
 class Signal:
     """What `threading.Event` is, but nothing of it can stay held after an interrupt.
 
@@ -69,8 +74,12 @@ class Signal:
             lock = threading.Lock()
             lock.acquire()
             self._waiting.append(lock)
-            if not self._is_set:  # looked at again, as it may have been set before the append
-                lock.acquire(timeout=max(LATEST_BEGIN if seconds is None else seconds, 0.0))
+            left = LATEST_BEGIN if seconds is None else seconds
+            end = time.monotonic() + left
+            # Looked at again, as it may have been set before the append. In pieces, as a signal
+            # that comes just before the thread sleeps is handled only when it wakes.
+            while not self._is_set and left > 0 and not lock.acquire(timeout=min(left, _PIECE)):
+                left = end - time.monotonic()
         return self._is_set
 
     def _at_fork_reinit(self) -> None:
