@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
-import os
 import itertools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
