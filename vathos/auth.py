@@ -38,9 +38,10 @@ class BearerAuth(Bearer, AuthBase):
     """Puts `Authorization: Bearer …` on requests, in a session or as `auth=` of a single one.
 
     If the API answers 401, the request is retried once with another token, unless its body cannot
-    be sent again. If the API refuses the other token too, no 401 forces another renewal for 5 s,
-    and then for longer each time, up to 5 min. Where it has refused four new tokens in a row, the
-    request is first sent again with the same one: one server of the API may be wrong.
+    be sent again. If another process had obtained that token and the API refuses it too, one more
+    retry with a new token follows. If the API refuses a new token, no 401 forces another renewal
+    for 5 s, and then for longer each time, up to 5 min. Where it has refused four new tokens in a
+    row, the request is first sent again with the same one: one server of the API may be wrong.
 
     A URL that is not HTTP, for which somebody mounted an adapter, gets no token.
 
