@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 import traceback
@@ -15,6 +16,7 @@ import pytest
 
 import vathos
 from tests.canaries import told_by
+from tests.helpers import wait_for
 from tests.oauth.keys import KINDS, write_key
 from vathos import VathosSession
 from vathos.errors import VathosError
@@ -247,3 +249,24 @@ def test_command_line_holds_no_proof(server: AuthorizationServer, tmp_path: Path
     secrets = (path.read_text(), path.read_text().rpartition(".")[0], b64encode(path.read_bytes()))
     for secret in map(str, secrets):
         assert secret not in done.stdout + done.stderr + " ".join(words)
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps")
+def test_process_list_shows_no_proof(server: AuthorizationServer, tmp_path: Path) -> None:
+    """While a command runs on an assertion, others see neither it nor the token in its line."""
+    path, written = tmp_path / "assertion", tmp_path / "token"
+    path.write_text(server.workload_token())
+    words = [sys.executable, "-m", "vathos", "token", "--watch", "--write", str(written)]
+    words += ["--client-assertion-file", str(path), "--token-url", server.token_url]
+    running = subprocess.Popen([*words, "--token-store", "memory:"])
+    try:
+        wait_for(written.exists, 30)
+        ps = ["ps", "-ww", "-o", "args=", "-p", str(running.pid)]
+        listed = subprocess.run(ps, capture_output=True, text=True, check=True).stdout
+    finally:
+        running.terminate()
+        running.wait()
+    assert str(path) in listed
+    for secret in (path.read_text(), path.read_text().rpartition(".")[0], written.read_text()):
+        assert secret.strip() not in listed
+    assert sorted(tmp_path.iterdir()) == [path, written]
