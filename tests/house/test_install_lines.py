@@ -45,8 +45,9 @@ def test_version_is_above_that_of_the_older_package() -> None:
     assert __version__ == PROJECT["version"]
 
 
+# Not the lines of whoever works on this package (-e): .ci/run itself installs by them.
 @pytest.mark.slow
-@pytest.mark.parametrize("line", lines())
+@pytest.mark.parametrize("line", [line for line in lines() if " -e " not in line])
 def test_line_installs(line: str, tmp_path: Path) -> None:
     """In a fresh environment, beside a checkout, the line leaves this version, and all it needs."""
     checkout, python = tmp_path / "checkout", tmp_path / "environment" / "bin" / "python"
