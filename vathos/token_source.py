@@ -372,7 +372,7 @@ class CachedSource:
                 if old is not None:
                     # An outage must not outlast what is left to fall back on.
                     left = min(left, old.seconds_left(self.clock()) / 2)
-                # Where there is nothing to fall back on, nobody waits for less than the renewal.
+                # Where there is nothing to fall back on, no call waits for less than the renewal.
                 here = here and old is None
                 token = self._renewer.renew(
                     rejected, self.timeout, wait=left, ahead=False, here=here

@@ -103,7 +103,7 @@ def _exchanged(
     transport: Transport,
     timeout: float,
 ) -> Answer:
-    transport.check_certificate()  # here, where its error is told as it is
+    transport.check_certificate()  # here, where its error is raised as it is
     # The socket waits a little longer, so that it is always the deadline that is reported.
     wire = _Wire(timeout + 0.25)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["GITHUB_ACTIONS", "GitHubActions"]
 
 GITHUB_ACTIONS = "github-actions"
-"""What stands in place of an assertion to have it asked of GitHub."""
+"""The word that is given instead of an assertion, to ask GitHub for one."""
 
 _URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
 _TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the name of a variable
